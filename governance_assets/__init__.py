@@ -1,0 +1,1 @@
+"""Governance of models as a pipeline of data assets."""

@@ -1,0 +1,299 @@
+"""What an artifact looks like: the base contract, its registry, and everything derived from it.
+
+Belongs here: the machinery that turns one typed class into an Arrow schema, a validation and a catalogue entry.
+Does not belong here: the columns of any one artifact (a domain's ``contracts.py``) or where rows are stored (``runtime/history.py``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin
+
+import annotated_types as at
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+Grain = Literal["none", "week", "half_month", "quarter"]
+
+PARTITION_COLUMN: Mapping[Grain, str | None] = {
+    "none": None,
+    "week": "week",
+    "half_month": "half_month",
+    "quarter": "quarter",
+}
+WHOLE = "all"
+"""Partition key of an artifact that has no partitions."""
+
+_ARROW_TYPES: Mapping[type, pa.DataType] = {
+    str: pa.string(),
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    dt.date: pa.date32(),
+    dt.datetime: pa.timestamp("us", tz="UTC"),
+}
+_REGISTRY: dict[str, type[Contract]] = {}
+
+
+class ContractError(ValueError):
+    """A contract is declared wrongly, or rows do not match theirs."""
+
+
+class ContractViolation(ContractError):
+    """Rows that do not match their contract, with every problem found."""
+
+    def __init__(self, artifact: str, problems: Sequence[Problem]) -> None:
+        self.artifact = artifact
+        self.problems = tuple(problems)
+        super().__init__(f"{artifact}: " + "; ".join(str(problem) for problem in self.problems))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One way in which rows differ from their contract."""
+
+    column: str
+    found: str
+    expected: str
+    next_step: str
+    row: int | None = None
+    count: int = 1
+
+    def __str__(self) -> str:
+        where = f"column {self.column}" + (f", row {self.row}" if self.row is not None else "")
+        times = f" ({self.count} rows)" if self.count > 1 else ""
+        return f"{where}: found {self.found}, expected {self.expected}{times}; {self.next_step}"
+
+
+def column(
+    description: str,
+    *,
+    unit: str | None = None,
+    null: str | None = None,
+    allow_nan: bool = False,
+    **bounds: Any,
+) -> Any:
+    """Declare a column: what it means, its unit, what null means, and its bounds (``ge``, ``gt``, ``le``, ``lt``)."""
+    return Field(description=description, json_schema_extra={"unit": unit, "null": null, "allow_nan": allow_nan}, **bounds)
+
+
+class Contract(BaseModel):
+    """One row of an artifact. Subclass with ``artifact=``, ``key=``, ``grain=`` and ``owner=``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    artifact: ClassVar[str]
+    key: ClassVar[tuple[str, ...]]
+    grain: ClassVar[Grain]
+    owner: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # The class arguments belong to __pydantic_init_subclass__, which runs once the fields are known.
+        super().__init_subclass__()
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls, *, artifact: str, key: tuple[str, ...], grain: Grain = "none", owner: str = "data_quality", **kwargs: Any
+    ) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.artifact, cls.key, cls.grain, cls.owner = artifact, key, grain, owner
+        if not artifact:  # a base that only shares columns
+            return
+        _check_declaration(cls)
+        known = _REGISTRY.get(artifact)
+        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ContractError(f"two contracts are named {artifact}: {known.__module__} and {cls.__module__}")
+        _REGISTRY[artifact] = cls
+
+    @classmethod
+    def domain(cls) -> str:
+        """The folder under ``domains/`` in which this contract lives."""
+        return cls.__module__.split(".")[-2]
+
+    @classmethod
+    def partition_column(cls) -> str | None:
+        """The column that carries the partition, or None for an artifact without partitions."""
+        return PARTITION_COLUMN[cls.grain]
+
+
+def registry() -> Mapping[str, type[Contract]]:
+    """Every contract that has been imported, by artifact name."""
+    return dict(_REGISTRY)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as the catalogue and the schema see it."""
+
+    name: str
+    type: pa.DataType
+    is_nullable: bool
+    description: str
+    unit: str | None
+    null: str | None
+    allow_nan: bool
+    choices: tuple[str, ...]
+    bounds: tuple[tuple[str, Any], ...]
+
+
+def columns(contract: type[Contract]) -> tuple[Column, ...]:
+    """The columns of ``contract`` in declaration order."""
+    return tuple(_column(name, field) for name, field in contract.model_fields.items())
+
+
+def arrow_schema(contract: type[Contract]) -> pa.Schema:
+    """The Arrow schema of ``contract``: names, types and nullability in declaration order."""
+    return pa.schema([pa.field(c.name, c.type, nullable=c.is_nullable) for c in columns(contract)])
+
+
+def empty(contract: type[Contract]) -> pa.Table:
+    """A table of ``contract`` without rows."""
+    return arrow_schema(contract).empty_table()
+
+
+def conform(contract: type[Contract], table: pa.Table) -> pa.Table:
+    """Give ``table`` the columns, order and types of ``contract``.
+
+    Raises ContractViolation when a column is missing, unknown or cannot be cast without loss.
+    """
+    schema = arrow_schema(contract)
+    problems = [
+        Problem(name, "no such column", f"a column of type {schema.field(name).type}", "add it to the frame")
+        for name in schema.names
+        if name not in table.column_names
+    ] + [
+        Problem(name, "an undeclared column", f"one of {', '.join(schema.names)}", "declare it or drop it")
+        for name in table.column_names
+        if name not in schema.names
+    ]
+    if problems:
+        raise ContractViolation(contract.artifact, problems)
+    arrays = []
+    for field in schema:
+        try:
+            arrays.append(table[field.name].cast(field.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+            found = f"{table[field.name].type} ({error})"
+            problems.append(Problem(field.name, found, str(field.type), "cast it before returning it"))
+    if problems:
+        raise ContractViolation(contract.artifact, problems)
+    # Nullability is judged by validate(), which counts; a non-null Arrow field would only crash later.
+    return pa.table(arrays, schema=pa.schema([pa.field(f.name, f.type) for f in schema]))
+
+
+def violations(contract: type[Contract], table: pa.Table) -> list[Problem]:
+    """Every problem of a conformed ``table``: nulls, not-a-number, bounds, choices and repeated keys."""
+    problems: list[Problem] = []
+    for declared in columns(contract):
+        problems += _column_problems(declared, table[declared.name])
+    problems += _key_problems(contract, table)
+    return problems
+
+
+def _check_declaration(contract: type[Contract]) -> None:
+    names = set(contract.model_fields)
+    missing = [name for name in contract.key if name not in names]
+    if missing:
+        raise ContractError(f"{contract.artifact}: key column {', '.join(missing)} is not declared")
+    partition = PARTITION_COLUMN[contract.grain]
+    if partition is not None and partition not in contract.key:
+        raise ContractError(f"{contract.artifact}: grain {contract.grain} needs {partition} among its key columns")
+    for declared in columns(contract):
+        if not declared.description:
+            raise ContractError(f"{contract.artifact}.{declared.name}: describe the column")
+        if declared.is_nullable and not declared.null:
+            raise ContractError(f"{contract.artifact}.{declared.name}: say what null means")
+
+
+def _column(name: str, field: FieldInfo) -> Column:
+    inner, is_nullable = _unwrap(field.annotation)
+    choices: tuple[str, ...] = ()
+    if get_origin(inner) is Literal:
+        choices, inner = tuple(str(choice) for choice in get_args(inner)), str
+    if inner not in _ARROW_TYPES:
+        raise ContractError(f"column {name}: type {inner!r} has no Arrow type; use one of {sorted(t.__name__ for t in _ARROW_TYPES)}")
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    bounds = []
+    for mark in field.metadata:
+        for kind, name_of in ((at.Ge, "ge"), (at.Gt, "gt"), (at.Le, "le"), (at.Lt, "lt")):
+            if isinstance(mark, kind):
+                bounds.append((name_of, getattr(mark, name_of)))
+    return Column(
+        name=name,
+        type=_ARROW_TYPES[inner],
+        is_nullable=is_nullable,
+        description=field.description or "",
+        unit=_text(extra.get("unit")),
+        null=_text(extra.get("null")),
+        allow_nan=bool(extra.get("allow_nan")),
+        choices=choices,
+        bounds=tuple(bounds),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _unwrap(annotation: Any) -> tuple[Any, bool]:
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = [arm for arm in get_args(annotation) if arm is not type(None)]
+        if len(inner) == 1:
+            return inner[0], True
+    return annotation, False
+
+
+def _column_problems(declared: Column, values: pa.ChunkedArray) -> list[Problem]:
+    problems = []
+    if not declared.is_nullable and values.null_count:
+        problems.append(_problem(declared.name, values, pc.is_null(values), "a value in every row", "fill it or drop the row"))
+    if pa.types.is_floating(declared.type) and not declared.allow_nan:
+        bad = pc.invert(pc.is_finite(values))
+        problems += _if_any(declared.name, values, bad, "a finite number", "write null where there is no value")
+    for kind, limit in declared.bounds:
+        holds = _COMPARISONS[kind](values, pa.scalar(limit, declared.type))
+        expected = f"{_SIGNS[kind]} {limit}" + (f" {declared.unit}" if declared.unit else "")
+        problems += _if_any(declared.name, values, pc.invert(holds), expected, "check the unit and the formula")
+    if declared.choices:
+        bad = pc.invert(pc.is_in(values, value_set=pa.array(declared.choices)))
+        bad = pc.and_(bad, pc.is_valid(values))
+        problems += _if_any(declared.name, values, bad, f"one of {', '.join(declared.choices)}", "use a declared word")
+    return problems
+
+
+_COMPARISONS = {"ge": pc.greater_equal, "gt": pc.greater, "le": pc.less_equal, "lt": pc.less}
+_SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+
+
+def _if_any(name: str, values: pa.ChunkedArray, bad: pa.ChunkedArray, expected: str, next_step: str) -> list[Problem]:
+    return [_problem(name, values, bad, expected, next_step)] if pc.any(bad).as_py() else []
+
+
+def _problem(name: str, values: pa.ChunkedArray, bad: pa.ChunkedArray, expected: str, next_step: str) -> Problem:
+    rows = pc.indices_nonzero(pc.fill_null(bad, False))
+    first = rows[0].as_py()
+    return Problem(name, repr(values[first].as_py()), expected, next_step, row=first, count=len(rows))
+
+
+def _key_problems(contract: type[Contract], table: pa.Table) -> list[Problem]:
+    if not contract.key:
+        return []
+    counted = table.select(list(contract.key)).group_by(list(contract.key)).aggregate([([], "count_all")])
+    repeated = counted.filter(pc.greater(counted["count_all"], 1))
+    if not repeated.num_rows:
+        return []
+    example = {name: repeated[name][0].as_py() for name in contract.key}
+    return [
+        Problem(
+            ", ".join(contract.key),
+            f"a repeated key {example}",
+            "one row a key",
+            "remove or aggregate the repeats",
+            count=repeated.num_rows,
+        )
+    ]

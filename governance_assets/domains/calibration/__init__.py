@@ -1,0 +1,1 @@
+"""Calibration: do the stated uncertainties hold?"""

@@ -1,0 +1,158 @@
+"""Columns of the scores of forecasts, of their calibration and of their relative skill."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+from governance_assets.contract import Contract, column
+
+
+class ForecastScores(
+    Contract,
+    artifact="forecast_scores",
+    grain="week",
+    key=("week", "model_id", "forecast_type", "target", "reference_date", "horizon", "location", "target_end_date", "strata"),
+    owner="modelling_lead",
+):
+    """One forecast of one model for one task, scored; the week is that of the target date."""
+
+    week: dt.date = column("Monday of the week of the target date")
+    model_id: str = column("Model that made the forecast")
+    forecast_type: Literal["quantile", "sample"] = column("How the forecast is stated")
+    target: str = column("What is forecast; empty when the telemetry names no target")
+    reference_date: dt.date = column("Date the forecast refers to as its start")
+    horizon: int | None = column("Steps ahead, in the hub's own unit", null="the telemetry has no horizon")
+    location: str = column("Place the forecast is for; empty when the telemetry names none")
+    target_end_date: dt.date = column("Date whose value is forecast")
+    strata: str = column("Further task columns as a JSON object with sorted keys and text values; {} when none")
+    observed: float | None = column("Observed value, in the unit of the target", null="not observed yet, or withdrawn")
+    levels: str = column("Quantile levels of the forecast, ascending, separated by commas")
+    n_below: int | None = column("Quantiles strictly below the observed value", unit="quantiles", ge=0, null="not observed")
+    n_at_or_below: int | None = column("Quantiles at or below the observed value", unit="quantiles", ge=0, null="not observed")
+    median: float | None = column("Predicted median, in the unit of the target", null="the forecast has no median")
+    wis: float | None = column("Weighted interval score: twice the mean pinball loss; lower is better", ge=0, null="not observed")
+    overprediction: float | None = column(
+        "Part of the WIS from values below the intervals", ge=0, null="not observed, or levels do not pair"
+    )
+    underprediction: float | None = column(
+        "Part of the WIS from values above the intervals", ge=0, null="not observed, or levels do not pair"
+    )
+    dispersion: float | None = column("Part of the WIS from the width of the intervals", ge=0, null="levels do not pair")
+    bias: float | None = column(
+        "−1 all mass below, +1 all mass above the observed value", unit="fraction", ge=-1, le=1, null="not observed"
+    )
+    ae_median: float | None = column("Absolute error of the median", ge=0, null="not observed, or no median")
+    error_median: float | None = column("Median minus observed", null="not observed, or no median")
+    absolute_percentage_error: float | None = column(
+        "Absolute error of the median over the observed value", unit="fraction", ge=0, null="not observed, no median, or observed zero"
+    )
+    crps: float | None = column(
+        "Continuous ranked probability score of the samples, quantile-decomposition (qd) estimator",
+        ge=0,
+        null="no samples, or not observed",
+    )
+    dss: float | None = column("Dawid–Sebastiani score of the samples", null="no samples, not observed, or no spread")
+    n_samples: int | None = column("Samples of the forecast", unit="samples", ge=1, null="stated as quantiles")
+
+
+class CalibrationMetrics(
+    Contract,
+    artifact="calibration_metrics",
+    grain="week",
+    key=("week", "model_id", "forecast_type", "evaluation_set", "window", "stratum", "stratum_value", "average", "metric"),
+    owner="modelling_lead",
+):
+    """One metric of one model over one window of weeks that ends with this week."""
+
+    week: dt.date = column("Monday of the last week of the window")
+    model_id: str = column("Model")
+    forecast_type: Literal["quantile", "sample"] = column("How the forecasts are stated")
+    evaluation_set: str = column("Named filter from the policy")
+    window: str = column("week, trailing_4, trailing_13, trailing_26, trailing_52, quarter_to_date or since_start")
+    stratum: str = column("overall, or the column the tasks are split by")
+    stratum_value: str = column("Value of that column as text; empty for overall")
+    average: Literal["micro", "macro"] = column("micro: mean over tasks; macro: mean of the means of the location × horizon cells")
+    metric: str = column("Name of the metric; interval_coverage_80 is the share inside the central 80 % interval")
+    value: float | None = column("The metric, in the unit of the target or as a fraction", null="no task has what it needs")
+    lower: float | None = column("Lower end of its interval", null="no interval is computed, or too few weeks")
+    upper: float | None = column("Upper end of its interval", null="no interval is computed, or too few weeks")
+    n: int = column("Tasks in the window, those without an observation included", unit="tasks", ge=0)
+    n_scored: int = column("Tasks that entered the value", unit="tasks", ge=0)
+    n_weeks: int = column("Reference dates with a scored task: the independent units of the interval", unit="weeks", ge=0)
+    interval_simulated_coverage: float | None = column(
+        "How often such an interval covered the truth in simulation with this many weeks and this dependence",
+        unit="fraction",
+        ge=0,
+        le=1,
+        null="no interval",
+    )
+    verdict: Literal["pass", "fail", "inconclusive", "not_enough_data", "not_judged"] = column("Verdict by the interval, not by the point")
+    status: str | None = column(
+        "Point status: undercautious, well_calibrated or overcautious", null="the policy sets no nominal for this metric"
+    )
+
+
+class CalibrationCurve(
+    Contract,
+    artifact="calibration_curve",
+    grain="week",
+    key=("week", "model_id", "forecast_type", "evaluation_set", "window", "kind", "nominal"),
+    owner="modelling_lead",
+):
+    """One point of a reliability curve, or one bin of a PIT histogram."""
+
+    week: dt.date = column("Monday of the last week of the window")
+    model_id: str = column("Model")
+    forecast_type: Literal["quantile", "sample"] = column("How the forecasts are stated")
+    evaluation_set: str = column("Named filter from the policy")
+    window: str = column("Name of the window of weeks")
+    kind: Literal["interval", "quantile", "pit"] = column(
+        "Coverage of a central interval, share at or below a quantile, or density of a PIT bin"
+    )
+    nominal: float = column("Nominal coverage, level of the quantile, or middle of the PIT bin", unit="fraction", ge=0, le=1)
+    observed: float | None = column("Observed share, or density of the bin (1 when calibrated)", ge=0, null="no task is observed")
+    lower: float | None = column("Lower end of the interval of the share", null="too few weeks")
+    upper: float | None = column("Upper end of the interval of the share", null="too few weeks")
+    n: int = column("Tasks that entered", unit="tasks", ge=0)
+
+
+class RelativeSkill(
+    Contract,
+    artifact="relative_skill",
+    grain="week",
+    key=(
+        "week",
+        "forecast_type",
+        "evaluation_set",
+        "window",
+        "stratum",
+        "stratum_value",
+        "score",
+        "comparison",
+        "model_id",
+        "compared_with",
+    ),
+    owner="modelling_lead",
+):
+    """One model's score against one other model, or against all of them, on shared tasks."""
+
+    week: dt.date = column("Monday of the last week of the window")
+    forecast_type: Literal["quantile", "sample"] = column("How the forecasts are stated")
+    evaluation_set: str = column("Named filter from the policy")
+    window: str = column("Name of the window of weeks")
+    stratum: str = column("overall, or the column the tasks are split by")
+    stratum_value: str = column("Value of that column as text; empty for overall")
+    score: Literal["wis", "ae_median", "crps"] = column("Score that is compared")
+    comparison: Literal["pairwise", "tournament"] = column("Against one model, or the geometric mean over all models")
+    model_id: str = column("Model")
+    compared_with: str = column("The other model; the baseline for a tournament, empty when there is none")
+    ratio: float | None = column(
+        "Summed score over the other's on shared tasks; below 1 is better", ge=0, null="a tournament, no shared task, or 0/0"
+    )
+    relative_skill: float | None = column(
+        "Geometric mean of the ratios against all models, itself included", ge=0, null="pairwise, or no valid pair"
+    )
+    scaled_relative_skill: float | None = column("Relative skill over the baseline's", ge=0, null="pairwise, or no baseline in the set")
+    n_shared: int = column("Shared tasks of the pair, or the model's own tasks", unit="tasks", ge=0)
+    n_pairs_left_out: int = column("Pairs left out: no shared task, or 0/0", unit="pairs", ge=0)

@@ -1,0 +1,1 @@
+"""Intake: what arrived, and what was refused?"""

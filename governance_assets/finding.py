@@ -1,0 +1,109 @@
+"""The one verdict type: what was judged, how it came out, and what to do about it.
+
+Belongs here: the shape and wording of a verdict. Does not belong here: any rule (a domain's ``rules.py``) or how a
+verdict becomes a Dagster check (``runtime/checks.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Outcome = Literal["pass", "fail", "not_applicable", "unknown", "error"]
+Severity = Literal["warn", "error"]
+
+OUTCOMES: tuple[Outcome, ...] = ("pass", "fail", "not_applicable", "unknown", "error")
+
+
+class Finding(BaseModel):
+    """One verdict on one subject under one rule."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rule: str = Field(description="Name of the rule, a statement that must be true")
+    subject: str = Field(description="What was judged: a model, a file, a week")
+    outcome: Outcome = Field(description="pass, fail, not_applicable (no subject), unknown (facts missing) or error (we broke)")
+    severity: Severity = Field(description="warn or error: what a failure means")
+    value: float | None = Field(default=None, description="The figure judged; null when there is none")
+    limit: float | None = Field(default=None, description="The limit it was held against; null when there is none")
+    unit: str | None = Field(default=None, description="Unit of value and limit; null when there is none")
+    message: str = Field(description="Subject, verb, requirement, then value and limit")
+    remedy: str = Field(description="The next step for whoever reads it")
+    sources: str = Field(default="", description="Inventory ids the rule stands for, separated by blanks")
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether this verdict must not pass in silence: it failed, or could not be reached because we broke."""
+        return self.outcome in ("fail", "error")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A statement that must be true, with what a failure means and what to do then."""
+
+    name: str
+    requirement: str
+    remedy: str
+    severity: Severity = "error"
+    unit: str | None = None
+    sources: str = ""
+
+    def judge(self, subject: str, holds: bool | None, value: float | None = None, limit: float | None = None, why: str = "") -> Finding:
+        """Pass, fail, or unknown when ``holds`` is None (then ``why`` says which facts are missing)."""
+        outcome: Outcome = "unknown" if holds is None else "pass" if holds else "fail"
+        return self.finding(subject, outcome, value, limit, why)
+
+    def not_applicable(self, subject: str, why: str) -> Finding:
+        """There is no subject to judge."""
+        return self.finding(subject, "not_applicable", None, None, why)
+
+    def finding(self, subject: str, outcome: Outcome, value: float | None, limit: float | None, why: str = "") -> Finding:
+        """Build the finding and its sentence."""
+        return Finding(
+            rule=self.name,
+            subject=subject,
+            outcome=outcome,
+            severity=self.severity,
+            value=value,
+            limit=limit,
+            unit=self.unit,
+            message=_sentence(self, subject, outcome, value, limit, why),
+            remedy=self.remedy,
+            sources=self.sources,
+        )
+
+
+def worst(findings: Iterable[Finding]) -> Outcome:
+    """The outcome to show for many findings: error, fail, unknown, pass, in that order; not_applicable if none applied."""
+    seen = {finding.outcome for finding in findings}
+    for outcome in ("error", "fail", "unknown", "pass"):
+        if outcome in seen:
+            return outcome  # type: ignore[return-value]
+    return "not_applicable"
+
+
+_VERBS: dict[Outcome, str] = {
+    "pass": "meets",
+    "fail": "misses",
+    "unknown": "cannot be judged against",
+    "not_applicable": "is not subject to",
+    "error": "could not be judged, because of an error of ours, against",
+}
+
+
+def _sentence(rule: Rule, subject: str, outcome: Outcome, value: float | None, limit: float | None, why: str) -> str:
+    figures = []
+    if value is not None:
+        figures.append(f"value {_number(value, rule.unit)}")
+    if limit is not None:
+        figures.append(f"limit {_number(limit, rule.unit)}")
+    tail = f" ({', '.join(figures)})" if figures else ""
+    return f"{subject} {_VERBS[outcome]} “{rule.requirement}”{tail}" + (f": {why}" if why else "")
+
+
+def _number(value: float, unit: str | None) -> str:
+    text = f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    return f"{text} {unit}" if unit else text

@@ -1,0 +1,1 @@
+"""The static site: templates, plots and their arrangement."""

@@ -1,0 +1,1 @@
+"""Everything that touches Dagster, files, sockets, connections or the clock."""

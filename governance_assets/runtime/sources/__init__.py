@@ -1,0 +1,1 @@
+"""Reading telemetry: files of many shapes in, typed and content-addressed landings out."""
