@@ -70,7 +70,7 @@ class Problem:
         return f"{where}: found {self.found}, expected {self.expected}{times}; {self.next_step}"
 
 
-def column(
+def field(
     description: str,
     *,
     unit: str | None = None,
@@ -98,7 +98,7 @@ class Contract(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(
-        cls, *, artifact: str, key: tuple[str, ...], grain: Grain = "none", owner: str = "data_quality", **kwargs: Any
+        cls, *, artifact: str = "", key: tuple[str, ...] = (), grain: Grain = "none", owner: str = "data_quality", **kwargs: Any
     ) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         cls.artifact, cls.key, cls.grain, cls.owner = artifact, key, grain, owner
@@ -143,7 +143,7 @@ class Column:
 
 def columns(contract: type[Contract]) -> tuple[Column, ...]:
     """The columns of ``contract`` in declaration order."""
-    return tuple(_column(name, field) for name, field in contract.model_fields.items())
+    return tuple(_column(name, info) for name, info in contract.model_fields.items())
 
 
 def arrow_schema(contract: type[Contract]) -> pa.Schema:
@@ -174,12 +174,12 @@ def conform(contract: type[Contract], table: pa.Table) -> pa.Table:
     if problems:
         raise ContractViolation(contract.artifact, problems)
     arrays = []
-    for field in schema:
+    for declared in schema:
         try:
-            arrays.append(table[field.name].cast(field.type))
+            arrays.append(table[declared.name].cast(declared.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-            found = f"{table[field.name].type} ({error})"
-            problems.append(Problem(field.name, found, str(field.type), "cast it before returning it"))
+            found = f"{table[declared.name].type} ({error})"
+            problems.append(Problem(declared.name, found, str(declared.type), "cast it before returning it"))
     if problems:
         raise ContractViolation(contract.artifact, problems)
     # Nullability is judged by validate(), which counts; a non-null Arrow field would only crash later.
@@ -210,16 +210,16 @@ def _check_declaration(contract: type[Contract]) -> None:
             raise ContractError(f"{contract.artifact}.{declared.name}: say what null means")
 
 
-def _column(name: str, field: FieldInfo) -> Column:
-    inner, is_nullable = _unwrap(field.annotation)
+def _column(name: str, info: FieldInfo) -> Column:
+    inner, is_nullable = _unwrap(info.annotation)
     choices: tuple[str, ...] = ()
     if get_origin(inner) is Literal:
         choices, inner = tuple(str(choice) for choice in get_args(inner)), str
     if inner not in _ARROW_TYPES:
         raise ContractError(f"column {name}: type {inner!r} has no Arrow type; use one of {sorted(t.__name__ for t in _ARROW_TYPES)}")
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     bounds = []
-    for mark in field.metadata:
+    for mark in info.metadata:
         for kind, name_of in ((at.Ge, "ge"), (at.Gt, "gt"), (at.Le, "le"), (at.Lt, "lt")):
             if isinstance(mark, kind):
                 bounds.append((name_of, getattr(mark, name_of)))
@@ -227,7 +227,7 @@ def _column(name: str, field: FieldInfo) -> Column:
         name=name,
         type=_ARROW_TYPES[inner],
         is_nullable=is_nullable,
-        description=field.description or "",
+        description=info.description or "",
         unit=_text(extra.get("unit")),
         null=_text(extra.get("null")),
         allow_nan=bool(extra.get("allow_nan")),

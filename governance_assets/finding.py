@@ -81,7 +81,7 @@ def worst(findings: Iterable[Finding]) -> Outcome:
     seen = {finding.outcome for finding in findings}
     for outcome in ("error", "fail", "unknown", "pass"):
         if outcome in seen:
-            return outcome  # type: ignore[return-value]
+            return outcome
     return "not_applicable"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from governance_assets.contract import Contract, column
+from governance_assets.contract import Contract, field
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,19 @@ FEEDS = {
 class LandedFile(Contract, artifact="", key=()):
     """Columns shared by every feed's manifest; each feed's own contract is made from it below."""
 
-    file_sha256: str = column("SHA-256 of the file's bytes as it arrived; the same file twice is one row")
-    origin: str = column("Path below the telemetry folder, with forward slashes; the first in order when several files have these bytes")
-    copies: int = column("How many files have these bytes", unit="files", ge=1)
-    shape: str = column("Name of the shape it was read as: hubverse or long")
-    file_bytes: int = column("Size of the file", unit="bytes", ge=0)
-    landed_path: str = column("Where its typed rows lie, below the home folder; named by content")
-    landed_sha256: str = column("SHA-256 of the typed rows")
-    rows: int = column("Rows that landed", unit="rows", ge=0)
-    rejected_rows: int = column("Rows that were refused", unit="rows", ge=0)
-    first_date: str | None = column("Earliest target date, ISO", null="no row landed")
-    last_date: str | None = column("Latest target date, ISO", null="no row landed")
-    weeks: str = column("Mondays of the weeks its target dates fall in, ISO, separated by commas; empty when no row landed")
-    strata: str = column("Further columns that landed as text, separated by commas; empty when none")
+    file_sha256: str = field("SHA-256 of the file's bytes as it arrived; the same file twice is one row")
+    origin: str = field("Path below the telemetry folder, with forward slashes; the first in order when several files have these bytes")
+    copies: int = field("How many files have these bytes", unit="files", ge=1)
+    shape: str = field("Name of the shape it was read as: hubverse or long")
+    file_bytes: int = field("Size of the file", unit="bytes", ge=0)
+    landed_path: str = field("Where its typed rows lie, below the home folder; named by content")
+    landed_sha256: str = field("SHA-256 of the typed rows")
+    rows: int = field("Rows that landed", unit="rows", ge=0)
+    rejected_rows: int = field("Rows that were refused", unit="rows", ge=0)
+    first_date: str | None = field("Earliest target date, ISO", null="no row landed")
+    last_date: str | None = field("Latest target date, ISO", null="no row landed")
+    weeks: str = field("Mondays of the weeks its target dates fall in, ISO, separated by commas; empty when no row landed")
+    strata: str = field("Further columns that landed as text, separated by commas; empty when none")
 
 
 def _manifest(feed: Feed) -> type[Contract]:
@@ -84,16 +84,16 @@ Observations = _manifest(FEEDS["observations"])
 class RejectedRecords(Contract, artifact="rejected_records", key=("file", "record")):
     """One refused row or file, with the reason and the next step."""
 
-    file: str = column("Path below the telemetry folder")
-    record: int = column("Running number within the file, from 1", ge=1)
-    file_sha256: str = column("SHA-256 of the file's bytes; a quarantined copy lies under this name")
-    feed: str | None = column("Feed it was read for", null="the file was not recognised as any feed")
-    scope: Literal["row", "task", "file"] = column("What was refused")
-    row: int | None = column(
+    file: str = field("Path below the telemetry folder")
+    record: int = field("Running number within the file, from 1", ge=1)
+    file_sha256: str = field("SHA-256 of the file's bytes; a quarantined copy lies under this name")
+    feed: str | None = field("Feed it was read for", null="the file was not recognised as any feed")
+    scope: Literal["row", "task", "file"] = field("What was refused")
+    row: int | None = field(
         "Line of the file (the header is line 1), or row of a Parquet file from 1", null="the whole file, or a sum of many rows"
     )
-    column: str | None = column("Column at fault", null="the whole row or file")
-    found: str = column("What stands there, shortened, control characters escaped")
-    expected: str = column("What would have been accepted")
-    next_step: str = column("What to do about it")
-    rows: int = column("Rows refused for this reason and told by this record", unit="rows", ge=0)
+    column: str | None = field("Column at fault", null="the whole row or file")
+    found: str = field("What stands there, shortened, control characters escaped")
+    expected: str = field("What would have been accepted")
+    next_step: str = field("What to do about it")
+    rows: int = field("Rows refused for this reason and told by this record", unit="rows", ge=0)
