@@ -1,0 +1,234 @@
+"""The command line: ``governance …``. Parses, calls one function, prints; exit codes 0 done, 1 failed, 2 bad input, 3 checks failed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from governance_assets.runtime.settings import Settings
+    from governance_assets.runtime.workspace import Workspace
+
+FAILED, USAGE, CHECKS_FAILED = 1, 2, 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="governance-assets")
+def main() -> None:
+    """The governance cadence of models as data assets: run it, read its history, trace every figure."""
+
+
+def _located(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--home`` and ``--telemetry``, which every command takes; they win over the environment."""
+    for option in (
+        click.option("--telemetry", type=click.Path(path_type=Path), help="Telemetry folder (GOVERNANCE_TELEMETRY, default data/sample)."),
+        click.option("--home", type=click.Path(path_type=Path), help="Folder of history, site and quarantine (GOVERNANCE_HOME, default data)."),
+    ):
+        command = option(command)
+    return command
+
+
+def _settings(home: Path | None, telemetry: Path | None) -> Settings:
+    from governance_assets.runtime.settings import Settings
+
+    for name, path in (("GOVERNANCE_HOME", home), ("GOVERNANCE_TELEMETRY", telemetry)):
+        if path is not None:
+            os.environ[name] = str(path.absolute())
+    return Settings.from_environment()
+
+
+@main.command()
+@_located
+@click.option("--week", help="One week, any of its days: 2025-11-03.")
+@click.option("--quarter", help="The weeks of one quarter: 2025-Q4.")
+@click.option("--from", "first", help="First week, any of its days.")
+@click.option("--to", "last", help="Last week, any of its days.")
+@click.option("--select", help="Names of weekly artifacts, separated by commas.")
+@click.option("--as-of", help="Instant to look from, ISO; default the policy's, else now.")
+@click.option("--strict", is_flag=True, help="Exit with 3 when a check failed.")
+def run(
+    home: Path | None,
+    telemetry: Path | None,
+    week: str | None,
+    quarter: str | None,
+    first: str | None,
+    last: str | None,
+    select: str | None,
+    as_of: str | None,
+    strict: bool,
+) -> None:
+    """Read the telemetry, compute what is stale or asked for, judge it, record it and write the site."""
+    from governance_assets.runtime import batch
+
+    if as_of is not None:
+        os.environ["GOVERNANCE_AS_OF"] = as_of
+    settings = _settings(home, telemetry)
+    if not settings.telemetry.is_dir():
+        raise click.UsageError(f"--telemetry: no folder {settings.telemetry}; `governance sample DIR` makes one")
+    asked = batch.Asked.parse(week=week, quarter=quarter, first=first, last=last, select=select)
+    done = batch.run(settings, asked, command=" ".join(["governance", *sys.argv[1:]]), say=click.echo)
+    batch.print_summary(done)
+    if not done.is_success:
+        sys.exit(FAILED)
+    if strict and done.has_failed_checks:
+        sys.exit(CHECKS_FAILED)
+
+
+@main.command()
+@_located
+@click.argument("query")
+@click.option("--as-of", help="Show what was recorded up to this instant: 2025-11-20T00:00Z.")
+@click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def sql(home: Path | None, telemetry: Path | None, query: str, as_of: str | None, style: str) -> None:
+    """Query the history, read-only: every artifact is a view, plus ledger and findings."""
+    from governance_assets.runtime.settings import parse_instant
+
+    instant = parse_instant(as_of, "--as-of") if as_of else None
+    with _history(home, telemetry) as workspace:
+        _print_table(workspace.history.sql(query, as_of=instant), style)
+
+
+@main.command()
+@_located
+@click.argument("artifact")
+@click.option("--partition", help="One partition, such as 2025-11-03.")
+@click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def history(home: Path | None, telemetry: Path | None, artifact: str, partition: str | None, style: str) -> None:
+    """Revisions and restatements of ARTIFACT: who, when, from what."""
+    shown = ["partition_key", "revision", "kind", "row_count", "recorded_at", "as_of", "content_sha256", "git_revision", "committed_by"]
+    with _history(home, telemetry) as workspace:
+        ledger = workspace.history.ledger(artifact, partition)
+        if not ledger.num_rows:
+            raise click.UsageError(f"nothing is recorded for {artifact}{' ' + partition if partition else ''}; `governance sql` lists the ledger")
+        _print_table(ledger.select(shown), style)
+
+
+@main.command()
+@_located
+@click.argument("artifact")
+@click.argument("partition", default="all")
+def explain(home: Path | None, telemetry: Path | None, artifact: str, partition: str) -> None:
+    """The tree behind ARTIFACT PARTITION: inputs down to file hashes, code, commit, run and command."""
+    from rich.console import Console
+
+    from governance_assets.runtime.lineage import tree
+
+    with _history(home, telemetry) as workspace:
+        Console(soft_wrap=True).print(tree(workspace.history, artifact, partition))
+
+
+@main.command()
+@_located
+@click.option("--quarter", help="Quarter, such as 2025-Q4; default the one of the as-of instant.")
+@click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def calendar(home: Path | None, telemetry: Path | None, quarter: str | None, style: str) -> None:
+    """Every due date, window and reminder of a quarter."""
+    import pyarrow as pa
+
+    from governance_assets.runtime.calendar import governance_calendar, quarter_of
+
+    settings = _settings(home, telemetry)
+    policy = settings.policy()
+    key = quarter or quarter_of(settings.looks_from(policy).date())
+    events = [
+        {
+            "id": event.id,
+            "due": event.due_at.strftime("%a %Y-%m-%d %H:%M"),
+            "what": event.name,
+            "kind": event.kind,
+            "window": f"{event.window_start:%Y-%m-%d %H:%M} – {event.window_end:%Y-%m-%d %H:%M}" if event.window_start and event.window_end else "",
+            "rules": " ".join(event.inventory_ids),
+        }
+        for event in governance_calendar(key, policy.calendar)
+    ]
+    _print_table(pa.Table.from_pylist(events), style)
+
+
+@main.command()
+@_located
+@click.option("--open", "show", is_flag=True, help="Open the site in a browser.")
+def report(home: Path | None, telemetry: Path | None, show: bool) -> None:
+    """Write the site from the history."""
+    from governance_assets.runtime import batch
+
+    with _history(home, telemetry) as workspace:
+        index = batch.write_report(workspace)
+    click.echo(f"site: {index}")
+    if show:
+        webbrowser.open(index.as_uri())
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--seed", type=int, default=None, help="Another seed gives other data with the same planted truth.")
+def sample(folder: Path, seed: int | None) -> None:
+    """Write generated telemetry with known truth to FOLDER. It is synthetic."""
+    from governance_assets.runtime.telemetry_writer import write_sample
+
+    _refuse_full(folder)
+    write_sample(folder) if seed is None else write_sample(folder, seed)
+    click.echo(f"synthetic telemetry, its truth in {folder / 'truth.json'}; next: governance run --telemetry {folder}")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def init(folder: Path) -> None:
+    """Write an empty telemetry FOLDER to fill in, with a commented policy."""
+    from governance_assets.runtime.telemetry_writer import write_skeleton
+
+    _refuse_full(folder)
+    write_skeleton(folder)
+    click.echo(f"fill in {folder} (its README says how); next: governance run --telemetry {folder}")
+
+
+def _refuse_full(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise click.UsageError(f"{folder} is not empty; name a new folder, nothing was written")
+
+
+def _history(home: Path | None, telemetry: Path | None) -> Workspace:
+    from governance_assets.runtime.workspace import Workspace
+
+    return Workspace(_settings(home, telemetry))
+
+
+def _print_table(table: pa.Table, style: str) -> None:
+    if style == "json":
+        for row in table.to_pylist():
+            click.echo(json.dumps(row, default=str, ensure_ascii=False))
+    elif style == "csv":
+        import pyarrow.csv
+
+        pyarrow.csv.write_csv(table, sys.stdout.buffer)
+    else:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        shown = Table(*table.column_names)
+        for row in table.to_pylist():
+            shown.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
+        Console().print(shown)
+
+
+def entry() -> None:
+    """Run the command line; errors that we raise on purpose become one sentence and exit code 2."""
+    from governance_assets.contract import ContractError
+    from governance_assets.policy import PolicyError
+    from governance_assets.runtime.history import HistoryError
+    from governance_assets.runtime.settings import SettingsError
+
+    try:
+        main(standalone_mode=True)
+    except (PolicyError, SettingsError, ContractError, HistoryError) as error:
+        click.echo(f"governance: {error}", err=True)
+        sys.exit(USAGE)

@@ -1,0 +1,41 @@
+"""The Dagster code location: finds the domains, binds the workspace, jobs, schedules and sensors; nothing else."""
+
+import importlib
+import importlib.util
+from collections.abc import Iterator
+
+import dagster as dg
+
+from governance_assets.domains import FLOW
+from governance_assets.runtime.automation import jobs, schedules, sensors
+from governance_assets.runtime.workspace import Workspace
+
+
+def assets() -> list[dg.AssetsDefinition]:
+    """Every asset declared in a domain's ``assets.py``, in the order of FLOW."""
+    return [found for domain in FLOW for found in _declared(domain)]
+
+
+def _declared(domain: str) -> Iterator[dg.AssetsDefinition]:
+    name = f"governance_assets.domains.{domain}"
+    if importlib.util.find_spec(name) is None or importlib.util.find_spec(f"{name}.assets") is None:
+        return
+    module = importlib.import_module(f"{name}.assets")
+    yield from (value for value in vars(module).values() if isinstance(value, dg.AssetsDefinition))
+
+
+@dg.resource(description="Settings, policy, as-of instant and history of this installation.")
+def workspace(_: dg.InitResourceContext) -> Iterator[Workspace]:
+    """The workspace that the environment names, closed after the run."""
+    with Workspace.from_environment() as opened:
+        yield opened
+
+
+defs = dg.Definitions(
+    assets=assets(),
+    jobs=jobs(),
+    schedules=schedules(),
+    sensors=sensors(),
+    resources={"workspace": workspace},
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,432 @@
+"""The shape of an artifact: one declaration becomes one Dagster asset with its checks.
+
+Belongs here: handing inputs in, splitting by partition, validating, judging, committing in one history transaction, and
+reporting to Dagster. Does not belong here: what any artifact computes (a domain's ``facts.py``) or how it is judged
+(``rules.py``).
+"""
+
+import datetime as dt
+import inspect
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from governance_assets.contract import WHOLE, Contract, ContractViolation, columns, conform, violations
+from governance_assets.finding import Finding, Rule, worst
+from governance_assets.policy import Policy, Section
+from governance_assets.runtime import checks
+from governance_assets.runtime.history import Entry, Input, Receipt
+from governance_assets.runtime.settings import code_version
+from governance_assets.runtime.sources import Intake, landed_relation
+from governance_assets.runtime.workspace import Workspace
+
+FIRST_WEEK = dt.date(2015, 1, 5)
+"""Weeks before this Monday are not on the calendar: every further year adds 52 partitions to every page of the UI."""
+
+PARTITIONS: Mapping[str, dg.PartitionsDefinition | None] = {
+    "none": None,
+    "week": dg.WeeklyPartitionsDefinition(start_date=FIRST_WEEK.isoformat(), day_offset=1, end_offset=1),
+    "quarter": dg.TimeWindowPartitionsDefinition(
+        start=FIRST_WEEK.replace(day=1).isoformat(), fmt="%Y-%m-%d", cron_schedule="0 0 1 1,4,7,10 *", end_offset=1
+    ),
+    "half_month": dg.TimeWindowPartitionsDefinition(
+        start=FIRST_WEEK.replace(day=1).isoformat(), fmt="%Y-%m-%d", cron_schedule="0 0 1,15 * *", end_offset=1
+    ),
+}
+_MATCHES = Rule(
+    name=checks.MATCHES_CONTRACT,
+    requirement="rows have the columns, types, bounds and keys of their contract",
+    remedy="Mend the facts that make these rows; nothing of this partition was committed",
+    sources="A21",
+)
+# Dagster then logs no materialization for the output, so that those of the good partitions can be logged one by one.
+_NO_EVENT_OF_ITS_OWN = {"__source_asset_observation__": True}
+
+
+@dataclass(frozen=True)
+class View:
+    """An input: the name of a view on the run's connection."""
+
+    view: str
+    is_empty: bool
+    edge: ClassVar[str]
+
+
+class Landed(View):
+    """Typed rows of the landed files of a feed that touch the asked weeks."""
+
+
+class Same(View):
+    """Rows of an earlier artifact for the asked partitions."""
+
+
+class Past(View):
+    """Rows of an earlier artifact for every recorded partition up to the last asked one."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a computation may look at besides its inputs."""
+
+    run_id: str
+    connection: duckdb.DuckDBPyConnection
+    partition_keys: tuple[str, ...]
+    as_of: dt.datetime
+    workspace: Workspace
+
+    @property
+    def weeks(self) -> tuple[dt.date, ...]:
+        """Mondays of the asked weeks."""
+        return tuple(dt.date.fromisoformat(key) for key in self.partition_keys)
+
+    def intake(self) -> Intake:
+        """The telemetry folder, read once for the run."""
+        return self.workspace.intake(self.run_id)
+
+
+Compute = Callable[..., pa.Table]
+Judge = Callable[[pa.Table, Any, str, pa.Table | None], list[Finding]]
+Headline = Callable[[pa.Table], tuple[str, float | str | None]]
+Plots = Callable[[Callable[[str], pa.Table]], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """One artifact: its contract, computation, inputs by parameter name, judge, headline and plots."""
+
+    contract: type[Contract]
+    compute: Compute
+    inputs: Mapping[str, type[View]]
+    judge: Judge | None
+    headline: Headline | None
+    plots: Plots | None
+    kinds: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        return self.contract.artifact
+
+    @property
+    def reads_past(self) -> bool:
+        """Whether a change of an earlier partition can change a later one."""
+        return any(issubclass(kind, Past) for kind in self.inputs.values())
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One partition, computed and judged, and what the history answered."""
+
+    partition_key: str
+    rows: pa.Table | None
+    findings: tuple[Finding, ...]
+    receipt: Receipt | None
+
+
+DECLARATIONS: dict[str, Declaration] = {}
+
+
+def artifact(
+    contract: type[Contract],
+    *,
+    judge: Judge | None = None,
+    headline: Headline | None = None,
+    plots: Plots | None = None,
+    kinds: frozenset[str] = frozenset({"python"}),
+) -> Callable[[Compute], dg.AssetsDefinition]:
+    """Declare the computation of ``contract`` as a Dagster asset; inputs are its parameters, by name and annotation."""
+
+    def declare(compute: Compute) -> dg.AssetsDefinition:
+        if compute.__name__ != contract.artifact:
+            raise ValueError(f"{compute.__name__}: an artifact is named as its contract, {contract.artifact}")
+        declaration = Declaration(contract, compute, _inputs(compute), judge, headline, plots, kinds)
+        DECLARATIONS[declaration.name] = declaration
+        return _asset(declaration)
+
+    return declare
+
+
+def _inputs(compute: Compute) -> dict[str, type[View]]:
+    parameters = inspect.signature(compute).parameters.values()
+    return {p.name: p.annotation for p in parameters if isinstance(p.annotation, type) and issubclass(p.annotation, View)}
+
+
+# ---------------------------------------------------------------- compute, validate, judge, commit: no Dagster below
+
+
+def materialize(declaration: Declaration, workspace: Workspace, run_id: str, keys: Sequence[str], tags: Mapping[str, str]) -> list[Judged]:
+    """Compute, validate, judge and commit the asked partitions in one history transaction."""
+    recorded = _recorded(declaration, workspace, keys)
+    with _Inputs(declaration, workspace, run_id, keys) as inputs:
+        parts = _split(declaration, inputs.compute(), keys)
+        judged = [_validate_and_judge(declaration, workspace, key, part, recorded.get(key)) for key, part in parts]
+        entries = [
+            Entry(
+                contract=declaration.contract,
+                partition_key=one.partition_key,
+                rows=one.rows,
+                inputs=inputs.of(one.partition_key),
+                findings=one.findings,
+                code_version=code_version(declaration.contract.domain()),
+                is_open=workspace.is_open(partition_end(declaration.contract.grain, one.partition_key)),
+            )
+            for one in judged
+        ]
+        receipts = workspace.history.commit(entries, workspace.provenance(run_id, tags))
+    return [replace(one, receipt=receipt) for one, receipt in zip(judged, receipts, strict=True)]
+
+
+def rejudge(declaration: Declaration, workspace: Workspace, run_id: str, keys: Sequence[str], tags: Mapping[str, str]) -> list[Judged]:
+    """Judge the recorded rows of the asked partitions under the present policy and commit the findings."""
+    recorded = _recorded(declaration, workspace, keys)
+    judged = [
+        _validate_and_judge(declaration, workspace, key, recorded[key], recorded[key])
+        for key in keys
+        if key in recorded
+    ]
+    entries = [
+        Entry(
+            contract=declaration.contract,
+            partition_key=one.partition_key,
+            rows=None,
+            inputs=(),
+            findings=one.findings,
+            code_version=code_version(declaration.contract.domain()),
+            is_open=workspace.is_open(partition_end(declaration.contract.grain, one.partition_key)),
+        )
+        for one in judged
+    ]
+    workspace.history.judge(entries, workspace.provenance(run_id, tags))
+    missing = [_MATCHES.judge(key, None, why="nothing is recorded; materialise it first") for key in keys if key not in recorded]
+    return judged + [Judged(one.subject, None, (one,), None) for one in missing]
+
+
+def partition_end(grain: str, key: str) -> dt.datetime:
+    """First instant after the partition; an artifact without partitions never closes."""
+    if grain == "none":
+        return dt.datetime.max.replace(tzinfo=dt.UTC)
+    if grain == "week":
+        start = dt.date.fromisoformat(key)
+        return dt.datetime.combine(start + dt.timedelta(days=7), dt.time(), dt.UTC)
+    definition = PARTITIONS[grain]
+    assert isinstance(definition, dg.TimeWindowPartitionsDefinition)
+    return definition.time_window_for_partition_key(key).end
+
+
+def _recorded(declaration: Declaration, workspace: Workspace, keys: Sequence[str]) -> dict[str, pa.Table]:
+    heads = workspace.history.heads(declaration.name, keys)
+    if not heads:
+        return {}
+    rows = workspace.history.rows(declaration.contract, list(heads))
+    return {key: part for key, part in _split(declaration, rows, sorted(heads)) if isinstance(part, pa.Table)}
+
+
+def _split(declaration: Declaration, table: pa.Table, keys: Sequence[str]) -> list[tuple[str, pa.Table | ContractViolation]]:
+    """The rows of each asked partition, in order; a table that cannot be read by its contract refuses them all."""
+    try:
+        rows = conform(declaration.contract, table)
+    except ContractViolation as violation:
+        return [(key, violation) for key in keys]
+    by = declaration.contract.partition_column()
+    if by is None:
+        return [(WHOLE, rows)]
+    rows = rows.sort_by(by)
+    runs = pc.run_end_encode(rows[by].combine_chunks())
+    bounds = [0, *runs.run_ends.to_pylist()]
+    slices = {str(value): rows.slice(start, end - start) for value, start, end in zip(runs.values.to_pylist(), bounds, bounds[1:], strict=False)}
+    return [(key, slices.get(key, rows.slice(0, 0))) for key in keys]
+
+
+def _validate_and_judge(
+    declaration: Declaration, workspace: Workspace, key: str, part: pa.Table | ContractViolation, recorded: pa.Table | None
+) -> Judged:
+    subject = declaration.name if key == WHOLE else f"{declaration.name} {key}"
+    problems = list(part.problems) if isinstance(part, ContractViolation) else violations(declaration.contract, part)
+    if problems or isinstance(part, ContractViolation):
+        why = "; ".join(str(problem) for problem in problems)
+        return Judged(key, None, (_MATCHES.judge(subject, False, value=float(len(problems)), limit=0.0, why=why),), None)
+    findings = [_MATCHES.judge(subject, True)]
+    if declaration.judge is not None:
+        section: Section = getattr(workspace.policy, declaration.contract.domain())
+        findings += declaration.judge(part, section, key, recorded)
+    return Judged(key, part, tuple(findings), None)
+
+
+class _Inputs:
+    """The inputs of one computation: views on a private connection, and which recorded things each partition used."""
+
+    def __init__(self, declaration: Declaration, workspace: Workspace, run_id: str, keys: Sequence[str]) -> None:
+        self._declaration, self._workspace, self._run_id, self._keys = declaration, workspace, run_id, tuple(keys)
+        self._used: dict[str, list[Input]] = {key: [] for key in keys}
+
+    def __enter__(self) -> "_Inputs":
+        self._spill = Path(tempfile.mkdtemp(prefix="governance-"))
+        self._connection = duckdb.connect()
+        self._connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+        self._connection.execute(f"SET temp_directory = '{self._spill}'")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._connection.close()
+        shutil.rmtree(self._spill)
+
+    def of(self, key: str) -> tuple[Input, ...]:
+        """What the partition was computed from."""
+        return tuple(self._used[key])
+
+    def compute(self) -> pa.Table:
+        """Call the computation with its inputs."""
+        run = Run(self._run_id, self._connection, self._keys, self._workspace.as_of, self._workspace)
+        arguments: dict[str, Any] = {}
+        for parameter in inspect.signature(self._declaration.compute).parameters.values():
+            arguments[parameter.name] = self._argument(parameter, run)
+        return self._declaration.compute(**arguments)
+
+    def _argument(self, parameter: inspect.Parameter, run: Run) -> Any:
+        wanted = parameter.annotation
+        if wanted is Run:
+            return run
+        if wanted is Policy:
+            return self._workspace.policy
+        if issubclass(wanted, Section):
+            return next(section for _, section in self._workspace.policy if isinstance(section, wanted))
+        hand = {Landed: self._landed, Same: self._same, Past: self._past}
+        return hand[wanted](parameter.name)
+
+    def _landed(self, feed: str) -> Landed:
+        manifest = self._workspace.history.rows(feed)
+        for file in manifest.select(["origin", "landed_sha256", "weeks"]).to_pylist():
+            used = Input(feed, file["origin"], 0, file["landed_sha256"])
+            for week in set(file["weeks"].split(",")) & self._used.keys():
+                self._used[week].append(used)
+        weeks = [dt.date.fromisoformat(key) for key in self._keys]
+        view = landed_relation(self._connection, feed, manifest, self._workspace.settings.home, weeks)
+        return Landed(view, not any(used.artifact == feed for inputs in self._used.values() for used in inputs))
+
+    def _same(self, name: str) -> Same:
+        heads = self._workspace.history.heads(name, self._keys)
+        for key, head in heads.items():
+            self._used[key].append(Input(name, key, head.revision, head.content_sha256))
+        return Same(*self._view(name, sorted(heads)))
+
+    def _past(self, name: str) -> Past:
+        last = max(self._keys)
+        heads = {key: head for key, head in self._workspace.history.heads(name).items() if key <= last}
+        for key, inputs in self._used.items():
+            inputs += [Input(name, past, head.revision, head.content_sha256) for past, head in sorted(heads.items()) if past <= key]
+        return Past(*self._view(name, sorted(heads)))
+
+    def _view(self, name: str, keys: Sequence[str]) -> tuple[str, bool]:
+        rows = self._workspace.history.rows(DECLARATIONS[name].contract, keys)
+        self._connection.register(name, rows)
+        return name, rows.num_rows == 0
+
+
+# ---------------------------------------------------------------- what Dagster sees
+
+
+def _asset(declaration: Declaration) -> dg.AssetsDefinition:
+    contract = declaration.contract
+    partitions = PARTITIONS[contract.grain]
+    spec = dg.AssetSpec(
+        contract.artifact,
+        deps=list(declaration.inputs),
+        group_name=contract.domain(),
+        description=inspect.getdoc(contract),
+        owners=[f"team:{contract.owner}"],
+        kinds=set(declaration.kinds),
+        partitions_def=partitions,
+        metadata={"dagster/column_schema": column_schema(contract), "dagster/table_name": contract.artifact},
+        tags={"governance/grain": contract.grain},
+    )
+
+    @dg.multi_asset(
+        name=contract.artifact,
+        specs=[spec],
+        check_specs=checks.specs(contract.artifact, partitions),
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.single_run() if partitions else None,
+        required_resource_keys={"workspace"},
+    )
+    def op(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        workspace: Workspace = context.resources.workspace
+        keys = list(context.partition_keys) if partitions else [WHOLE]
+        is_selected = context.asset_key_for_output(contract.artifact) in context.selected_asset_keys
+        act = materialize if is_selected else rejudge
+        judged = act(declaration, workspace, context.run_id, keys, context.run.tags)
+        if is_selected:
+            yield from _materializations(context, declaration, workspace, judged)
+        yield from _evaluations(context, declaration, judged)
+
+    return op
+
+
+def column_schema(contract: type[Contract]) -> dg.TableSchema:
+    """The columns of ``contract`` as Dagster's UI shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=c.name,
+                type=str(c.type),
+                description=c.description + (f" [{c.unit}]" if c.unit else "") + (f" Null: {c.null}." if c.null else ""),
+                constraints=dg.TableColumnConstraints(nullable=c.is_nullable, unique=contract.key == (c.name,)),
+            )
+            for c in columns(contract)
+        ]
+    )
+
+
+def _materializations(
+    context: dg.AssetExecutionContext, declaration: Declaration, workspace: Workspace, judged: Sequence[Judged]
+) -> Iterator[Any]:
+    committed = [one for one in judged if one.rows is not None]
+    metadata = {one.partition_key: _metadata(declaration, workspace, one) for one in committed}
+    if committed and declaration.plots is not None:
+        latest = max(committed, key=lambda one: one.partition_key)
+        plots = declaration.plots(lambda name: workspace.history.rows(DECLARATIONS[name].contract))
+        metadata[latest.partition_key] |= {name: dg.MetadataValue.md(image) for name, image in plots.items()}
+    if len(committed) == len(judged):
+        for key, values in metadata.items():
+            context.add_asset_metadata(values, asset_key=declaration.name, partition_key=None if key == WHOLE else key)
+        yield dg.Output(None, declaration.name)
+        return
+    for key, values in metadata.items():
+        context.log_event(dg.AssetMaterialization(declaration.name, partition=None if key == WHOLE else key, metadata=values))
+    yield dg.Output(None, declaration.name, metadata=_NO_EVENT_OF_ITS_OWN)
+
+
+def _metadata(declaration: Declaration, workspace: Workspace, one: Judged) -> dict[str, dg.MetadataValue]:
+    assert one.rows is not None
+    assert one.receipt is not None
+    rows_key = "dagster/row_count" if one.partition_key == WHOLE else "dagster/partition_row_count"
+    values = {
+        rows_key: dg.MetadataValue.int(one.rows.num_rows),
+        "as_of": dg.MetadataValue.text(workspace.as_of.isoformat(timespec="seconds")),
+        "verdict": dg.MetadataValue.text(worst(one.findings)),
+        "revision": dg.MetadataValue.int(one.receipt.revision or 0),
+        "recorded": dg.MetadataValue.text(one.receipt.kind),
+        "content_sha256": dg.MetadataValue.text(one.receipt.content_sha256 or ""),
+        "page": dg.MetadataValue.path(str(workspace.settings.site() / f"{declaration.contract.domain()}.html")),
+    }
+    if declaration.headline is not None:
+        name, value = declaration.headline(one.rows)
+        if isinstance(value, float | int):
+            values[name] = dg.MetadataValue.float(float(value))
+        elif value is not None:
+            values[name] = dg.MetadataValue.text(value)
+    return values
+
+
+def _evaluations(context: dg.AssetExecutionContext, declaration: Declaration, judged: Sequence[Judged]) -> Iterator[Any]:
+    for check in sorted(context.selected_asset_check_keys):
+        for one in judged:
+            partition = None if one.partition_key == WHOLE else one.partition_key
+            yield checks.evaluation(declaration.name, check.name, one.findings, partition)
+        yield dg.Output(None, f"{declaration.name}_{check.name}")

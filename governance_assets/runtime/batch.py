@@ -1,0 +1,153 @@
+"""One ``governance run``: intake, then the weeks, in one process under one tag; then the site and a summary.
+
+Belongs here: which partitions a command line asks for, running the jobs grain by grain, printing what came out.
+Does not belong here: what a run computes (``runtime/artifact.py``) or how the site looks (``pages/``).
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from governance_assets.runtime import clock
+from governance_assets.runtime.artifact import DECLARATIONS, FIRST_WEEK
+from governance_assets.runtime.automation import (
+    INTAKE_JOB,
+    RANGE_END,
+    RANGE_START,
+    WEEK,
+    WEEKS_JOB,
+    ranges,
+    stale_weeks,
+    with_readers,
+)
+from governance_assets.runtime.calendar import week_of, weeks_of_quarter
+from governance_assets.runtime.instance import opened
+from governance_assets.runtime.settings import Settings, SettingsError
+from governance_assets.runtime.workspace import COMMAND_TAG, ORIGIN_TAG, Workspace
+
+BATCH_TAG = "governance/batch"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The weeks and artifacts that a command line names; None where it names none."""
+
+    weeks: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None
+
+    @classmethod
+    def parse(
+        cls, *, week: str | None = None, quarter: str | None = None, first: str | None = None, last: str | None = None, select: str | None = None
+    ) -> "Asked":
+        """From the options of ``governance run``. Raises SettingsError naming the option that is wrong."""
+        if sum(option is not None for option in (week, quarter, first or last)) > 1:
+            raise SettingsError("--week, --quarter and --from/--to exclude each other; name one of them")
+        names = tuple(part.strip() for part in select.split(",")) if select else None
+        if quarter is not None:
+            try:
+                return cls(tuple(monday.isoformat() for monday in weeks_of_quarter(quarter)), names)
+            except ValueError as error:
+                raise SettingsError(f"--quarter: {error}") from None
+        if week is not None:
+            return cls((_monday(week, "--week").isoformat(),), names)
+        if first or last:
+            if not (first and last):
+                raise SettingsError("--from and --to go together; name both")
+            start, end = _monday(first, "--from"), _monday(last, "--to")
+            if end < start:
+                raise SettingsError(f"--to: {last} lies before --from {first}; swap them")
+            return cls(tuple((start + WEEK * i).isoformat() for i in range((end - start) // WEEK + 1)), names)
+        return cls(None, names)
+
+
+@dataclass
+class Done:
+    """What a run did: whether Dagster's runs succeeded, seconds by phase, weeks computed."""
+
+    is_success: bool = True
+    seconds: dict[str, float] = field(default_factory=dict)
+    weeks: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, name: str, say: Say) -> Iterator[None]:
+        """Time a phase and say how long it took."""
+        start = clock.stopwatch()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + clock.stopwatch() - start
+        say(f"{name}: {self.seconds[name]:.1f} s")
+
+
+def run(workspace: Workspace, definitions: dg.Definitions, asked: Asked, command: str, say: Say) -> Done:
+    """Execute intake and the asked or stale weeks; the history says what came out."""
+    unknown = sorted(set(asked.names or ()) - DECLARATIONS.keys())
+    if unknown:
+        raise SettingsError(f"--select: no artifact is named {', '.join(unknown)}; known are {', '.join(DECLARATIONS)}")
+    done = Done()
+    tags = {BATCH_TAG: uuid.uuid4().hex, COMMAND_TAG: command, ORIGIN_TAG: "cli"}
+    with opened(workspace.settings) as instance:
+        batch = _Batch(workspace, definitions, instance, tags, done, say)
+        with done.phase("intake", say):
+            batch.execute(INTAKE_JOB, None, {})
+        if done.is_success:
+            with done.phase("weeks", say):
+                batch.weeks(asked)
+    return done
+
+
+@dataclass(frozen=True)
+class _Batch:
+    workspace: Workspace
+    definitions: dg.Definitions
+    instance: dg.DagsterInstance
+    tags: dict[str, str]
+    done: Done
+    say: Say
+
+    def execute(self, job: str, names: Sequence[str] | None, tags: dict[str, str]) -> None:
+        """One Dagster run in this process."""
+        definition = self.definitions.resolve_job_def(job)
+        result = definition.execute_in_process(
+            instance=self.instance,
+            tags={**self.tags, **tags},
+            resources={"workspace": self.workspace},
+            asset_selection=[dg.AssetKey(name) for name in names] if names is not None else None,
+            raise_on_error=False,
+        )
+        if not result.success:
+            self.done.is_success = False
+            for event in result.get_step_failure_events():
+                self.say(f"failed: {event.step_key}: {event.step_failure_data.error_display_string}")
+
+    def weeks(self, asked: Asked) -> None:
+        """Every weekly artifact, in order of reading: the asked weeks, else those that are stale."""
+        last = week_of(self.workspace.as_of.date())
+        for declaration in [d for d in DECLARATIONS.values() if d.contract.grain == "week"]:
+            if asked.names is not None and declaration.name not in asked.names:
+                continue
+            stale = stale_weeks(self.workspace, declaration, judged_by=self.workspace.policy_sha256)
+            wanted = stale
+            if asked.weeks is not None:
+                # What reads the past needs the past: earlier weeks that were never recorded come along.
+                missing = [] if declaration.reads_past else [w for w in stale if w < min(asked.weeks) and not self._is_recorded(declaration.name, w)]
+                wanted = [*missing, *(w for w in asked.weeks if FIRST_WEEK.isoformat() <= w <= last.isoformat())]
+            names = with_readers(declaration) if asked.weeks is None and asked.names is None else [declaration.name]
+            for first, final in ranges(wanted):
+                self.execute(WEEKS_JOB, names, {RANGE_START: first, RANGE_END: final})
+            self.done.weeks = sorted({*self.done.weeks, *wanted})
+            if not self.done.is_success:
+                return
+
+    def _is_recorded(self, name: str, week: str) -> bool:
+        return week in self.workspace.history.heads(name)
+
+
+def _monday(text: str, option: str) -> dt.date:
+    try:
+        return week_of(dt.date.fromisoformat(text))
+    except ValueError:
+        raise SettingsError(f"{option}: found {text!r}, expected an ISO date; write it as 2025-11-03") from None
