@@ -190,6 +190,19 @@ def init(folder: Path) -> None:
     click.echo(f"fill in {folder} (its README says how); next: governance run --telemetry {folder}")
 
 
+@main.command()
+@_located
+@click.option("--port", type=int, default=3000, show_default=True)
+def ui(home: Path | None, telemetry: Path | None, port: int) -> None:
+    """Dagster's UI on 127.0.0.1, with its daemon: schedules and sensors run while it does."""
+    from governance_assets.runtime.instance import prepare
+
+    prepare(_settings(home, telemetry))
+    click.echo(f"http://127.0.0.1:{port}  (stop with Ctrl-C)")
+    dagster = Path(sys.executable).with_name("dagster")
+    os.execv(dagster, [str(dagster), "dev", "-h", "127.0.0.1", "-p", str(port), "-m", "governance_assets.definitions"])
+
+
 def _refuse_full(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise click.UsageError(f"{folder} is not empty; name a new folder, nothing was written")

@@ -1,0 +1,51 @@
+# The commands of the project. `make demo` and `make test` need Python 3.11 or newer and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PORT ?= 3000
+
+.PHONY: demo test lint ui bench kills clean help
+
+help:
+	@echo "make demo    install and run everything on the sample telemetry"
+	@echo "make test    install and run the tests"
+	@echo "make ui      Dagster's UI on http://127.0.0.1:$(PORT)"
+	@echo "make lint    format, style and types"
+	@echo "make bench   benchmarks, as ratios against peers"
+	@echo "make kills   the long kill and concurrency campaigns of the history"
+
+$(VENV)/installed: constraints.txt pyproject.toml
+	@start=$$(date +%s); \
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
+	$(PIP) install --require-hashes -r constraints.txt && $(PIP) install --no-deps -e . && touch $@; \
+	status=$$?; echo "install: $$(( $$(date +%s) - start )) s"; exit $$status
+
+$(VENV)/installed-dev: $(VENV)/installed constraints-dev.txt
+	@$(PIP) install --require-hashes -r constraints-dev.txt && touch $@
+
+$(VENV)/installed-bench: $(VENV)/installed-dev
+	@$(PIP) install -c constraints-dev.txt -e '.[bench]' && touch $@
+
+demo: $(VENV)/installed
+	@$(BIN)/governance run --telemetry data/sample
+
+test: $(VENV)/installed-dev
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+lint: $(VENV)/installed-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+ui: $(VENV)/installed
+	@$(BIN)/governance ui --port $(PORT)
+
+bench: $(VENV)/installed-bench
+	@$(BIN)/python -m benchmarks
+
+kills: $(VENV)/installed-dev
+	@$(BIN)/python -m governance_assets_tests.campaigns
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
