@@ -1,0 +1,283 @@
+"""The sample says what is true about it; here that is computed again, from the frames alone."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from governance_assets import sample
+from governance_assets.policy import Policy, policy_from
+from governance_assets.runtime.telemetry_writer import OccupiedFolder, write_sample, write_skeleton
+
+COMMITTED = Path(__file__).parents[1] / "data" / "sample"
+LATEST_WEEKS = 26
+
+
+@pytest.fixture(scope="module")
+def generated() -> sample.Sample:
+    return sample.generate()
+
+
+@pytest.fixture(scope="module")
+def replicates(generated) -> list[sample.Sample]:
+    """Worlds of several seeds, the committed one first: more independent locations, so smaller sampling errors."""
+    return [generated, *(sample.generate(seed) for seed in (2, 3, 4))]
+
+
+@pytest.fixture(scope="module")
+def predicted(replicates) -> dict[str, np.ndarray]:
+    """Model to an array of reference date × horizon × location × level; the locations of all replicates side by side."""
+    return {
+        model.name: np.concatenate([_array(each.quantile_forecasts, model.name) for each in replicates], axis=2) for model in sample.MODELS
+    }
+
+
+@pytest.fixture(scope="module")
+def observed(replicates) -> np.ndarray:
+    """Array of reference date × horizon × location; not a number where the target lies after the last observation."""
+    return np.concatenate([_observed(each.observations) for each in replicates], axis=2)
+
+
+def _observed(observations: pa.Table) -> np.ndarray:
+    values = {(row["target_end_date"], row["location"]): row["observed"] for row in observations.to_pylist()}
+    return np.array(
+        [
+            [[values.get((start + dt.timedelta(weeks=h), place), np.nan) for place in sample.LOCATIONS] for h in sample.HORIZONS]
+            for start in sample.reference_dates()
+        ]
+    )
+
+
+def _array(forecasts: pa.Table, model: str) -> np.ndarray:
+    frame = forecasts.to_pandas().query("model_id == @model")
+    frame = frame.sort_values(["reference_date", "horizon", "location", "quantile_level"])
+    shape = (sample.REFERENCE_WEEKS, len(sample.HORIZONS), len(sample.LOCATIONS), len(sample.LEVELS))
+    return frame["predicted"].to_numpy().reshape(shape)
+
+
+def _share_by_location(hits: np.ndarray, observed: np.ndarray) -> tuple[float, float]:
+    """Share of hits and its standard error; the locations are independent, their weeks are not."""
+    shares = np.nanmean(np.where(np.isnan(observed), np.nan, hits), axis=(0, 1))
+    return shares.mean(), shares.std(ddof=1) / np.sqrt(shares.size)
+
+
+def test_two_folders_of_one_seed_have_equal_bytes(tmp_path):
+    write_sample(tmp_path / "one", seed=7)
+    write_sample(tmp_path / "two", seed=7)
+    one, two = ({p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file()} for f in (tmp_path / "one", tmp_path / "two"))
+    assert one == two
+    assert len(one) > 10
+
+
+def test_another_seed_gives_other_values_and_the_same_distortions(generated):
+    other = sample.generate(seed=2)
+    assert not other.observations.equals(generated.observations)
+    assert other.truth["models"] == generated.truth["models"]
+
+
+def test_the_committed_folder_is_what_the_generator_gives(generated, tmp_path):
+    write_sample(tmp_path)
+    files = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+    assert {str(p.relative_to(COMMITTED)) for p in COMMITTED.rglob("*") if p.is_file()} == files
+    assert set(generated.tables) | set(generated.texts) | {"truth.json", "governance.yaml"} == files
+    for name in files - set(generated.tables):
+        assert (COMMITTED / name).read_bytes() == (tmp_path / name).read_bytes(), name
+    for name, table in generated.tables.items():
+        # Parquet's bytes may differ between versions of the library; its content may not.
+        assert pq.read_table(COMMITTED / name).equals(table), name
+
+
+def test_the_committed_folder_is_small():
+    assert sum(path.stat().st_size for path in COMMITTED.rglob("*") if path.is_file()) < 3_000_000
+
+
+@pytest.mark.parametrize("model", sample.MODELS, ids=lambda model: model.name)
+@pytest.mark.parametrize("nominal", ["50", "80", "90", "95"])
+def test_realised_coverage_is_the_stated_one(generated, predicted, observed, model, nominal):
+    truth = generated.truth["models"][model.name]
+    low, high = (_level(predicted[model.name], (1 + sign * int(nominal) / 100) / 2) for sign in (-1, 1))
+    hits = (low <= observed) & (observed <= high)
+    for weeks, stated in _spans(truth):
+        share, error = _share_by_location(hits[weeks], observed[weeks])
+        assert abs(share - stated["interval_coverage"][nominal]) < 4 * error
+        assert error < 0.025
+
+
+@pytest.mark.parametrize("model", sample.MODELS, ids=lambda model: model.name)
+@pytest.mark.parametrize("level", sample.LEVELS)
+def test_realised_share_below_a_quantile_is_the_stated_one(generated, predicted, observed, model, level):
+    below = observed <= _level(predicted[model.name], level)
+    for weeks, stated in _spans(generated.truth["models"][model.name]):
+        share, error = _share_by_location(below[weeks], observed[weeks])
+        assert abs(share - stated["share_at_or_below"][str(level)]) < 4 * error + 0.002
+
+
+def _level(values: np.ndarray, level: float) -> np.ndarray:
+    return values[..., int(np.argmin(np.abs(np.array(sample.LEVELS) - level)))]
+
+
+def _spans(truth: dict) -> list[tuple[slice, dict]]:
+    """The weeks of one distortion each, with what is stated for them."""
+    if "drift" not in truth:
+        return [(slice(None), truth)]
+    start = sample.reference_dates().index(dt.date.fromisoformat(truth["drift"]["first_reference_date"]))
+    return [(slice(None, start), truth), (slice(start, None), truth["drift"])]
+
+
+def test_the_planted_coverages_are_far_apart(generated):
+    at_80 = {name: truth["interval_coverage"]["80"] for name, truth in generated.truth["models"].items()}
+    policy = Policy().calibration
+    assert at_80["atlas"] == pytest.approx(policy.nominal_coverage)
+    assert at_80["boreas"] < policy.nominal_coverage - policy.max_shortfall
+    drifted = generated.truth["models"]["castor"]["drift"]["interval_coverage"]["80"]
+    assert at_80["castor"] - drifted > policy.max_coverage_drift
+
+
+def test_stated_coverage_agrees_with_a_simulation():
+    draws = np.random.default_rng(3).standard_normal(400_000)
+    distortion = sample.Distortion(spread=0.8, shift=0.8)
+    z = 1.2815515655446004
+    inside = np.mean((0.8 - 0.8 * z <= draws) & (draws <= 0.8 + 0.8 * z))
+    assert distortion.coverage(0.8) == pytest.approx(inside, abs=0.004)
+    assert sample.Distortion().coverage(0.8) == pytest.approx(0.8, abs=1e-12)
+
+
+def test_the_drift_starts_on_the_stated_date(generated, predicted):
+    drift = generated.truth["models"]["castor"]["drift"]
+    differs = (predicted["castor"] != predicted["atlas"]).mean(axis=(1, 2, 3))
+    first = int(np.flatnonzero(differs)[0])
+    assert str(sample.reference_dates()[first]) == drift["first_reference_date"]
+    assert differs[first:].min() > 0.9
+    targets = [sample.reference_dates()[first] + dt.timedelta(weeks=h) for h in (1, 4)]
+    mondays = [str(date - dt.timedelta(days=date.weekday())) for date in targets]
+    assert mondays == [drift["first_week_touched"], drift["first_week_wholly_drifted"]]
+
+
+def test_only_the_calibrated_model_meets_the_release_gate(predicted, observed):
+    policy = Policy().calibration
+    recent, committed = slice(-LATEST_WEEKS, None), slice(len(sample.LOCATIONS))
+    gates = {}
+    for name in ("atlas", "boreas", "castor"):
+        values, truth = predicted[name][recent, :, committed], observed[recent, :, committed]
+        median = np.where(np.isnan(truth), np.nan, _level(values, 0.5))
+        inside = np.where(np.isnan(truth), np.nan, (_level(values, 0.1) <= truth) & (truth <= _level(values, 0.9)))
+        gates[name] = (
+            np.nanmean(inside) >= policy.min_release_coverage,
+            np.nanmean(np.abs(median - truth) / truth) < policy.max_release_mape,
+            abs(np.nansum(median - truth) / np.nansum(truth)) < policy.max_release_relative_bias,
+        )
+    assert gates == {"atlas": (True, True, True), "boreas": (False, True, True), "castor": (False, True, False)}
+
+
+def test_the_truth_is_serially_dependent(predicted, observed):
+    """A baseline that ignores today misses in runs: its error this week predicts its error next week."""
+    baseline = _level(predicted[sample.BASELINE.name], 0.5)
+    errors = np.log(observed[:, 0] / baseline[:, 0])
+    slope = np.mean(errors[1:] * errors[:-1]) / np.mean(errors**2)
+    assert slope == pytest.approx(sample.PERSISTENCE, abs=0.1)
+
+
+def test_members_carry_the_distribution_of_their_model(generated, predicted):
+    truth = generated.truth["ensemble"]
+    frame = generated.sample_forecasts.to_pandas()
+    counts = frame.groupby(["model_id", "reference_date", "horizon", "location"])["sample_id"].agg(["size", "nunique"])
+    assert (counts == truth["members"]).all(axis=None)
+    shape = (sample.ENSEMBLE_WEEKS, len(sample.HORIZONS), len(sample.LOCATIONS), truth["members"])
+    members = frame["predicted"].to_numpy().reshape(shape)
+    exact = predicted[truth["model"]][-sample.ENSEMBLE_WEEKS :, :, : len(sample.LOCATIONS)]
+    share = (members[..., None] <= exact[..., None, :]).mean(axis=-2)
+    assert np.abs(share - np.array(sample.LEVELS)).max() <= 1.5 / truth["members"]
+    assert [str(frame["reference_date"].min()), str(frame["reference_date"].max())] == truth["reference_dates"]
+
+
+def _rows(generated: sample.Sample, name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(generated.texts[name].decode())))
+
+
+def test_every_forecast_is_in_one_file(generated):
+    planted = {row for reject in generated.truth["rejected"] if "late" in reject["file"] for row in reject["rows"]}
+    lines = enumerate(_rows(generated, "forecasts/late-entries.csv"), start=2)
+    late = [(r["model_id"], r["target_end_date"], r["location"], float(r["predicted"])) for line, r in lines if line not in planted]
+    tables = [table for table in generated.tables.values() if "quantile_level" in table.column_names]
+    keys = ["model_id", "target_end_date", "location", "predicted"]
+    on_time = pa.concat_tables(tables).select(keys).to_pylist()
+    filed = late + [(r["model_id"], str(r["target_end_date"]), r["location"], r["predicted"]) for r in on_time]
+    every = [tuple(r.values()) for r in generated.quantile_forecasts.select(keys).to_pylist()]
+    assert sorted(filed) == sorted((model, str(end), place, value) for model, end, place, value in every)
+
+
+def test_the_newest_versions_are_the_truth(generated):
+    newest: dict[tuple[str, str], tuple[str, str]] = {}
+    for name in ("observations/observations.csv", "observations/revisions-2025-09.csv"):
+        for row in _rows(generated, name):
+            key = (row["target_end_date"], row["location"])
+            newest[key] = max(newest.get(key, ("", "")), (row["as_of"], row["observed"]))
+    final = {(str(r["target_end_date"]), r["location"]): r["observed"] for r in generated.observations.to_pylist()}
+    missing = {(gap["target_end_date"], gap["location"]) for gap in generated.truth["not_observed_yet"]}
+    read = {key: float(value) for key, (_, value) in newest.items() if key in final and key not in missing}
+    assert read == {key: value for key, value in final.items() if key not in missing}
+
+
+def test_every_revision_is_told(generated):
+    first = {(r["target_end_date"], r["location"]): r["observed"] for r in _rows(generated, "observations/observations.csv")}
+    rows = _rows(generated, "observations/revisions-2025-09.csv")
+    told = {(r["target_end_date"], r["location"]): (r["first"], r["revised"]) for r in generated.truth["revisions"]}
+    filed = {key: (first.get(key), r["observed"]) for r in rows if (key := (r["target_end_date"], r["location"]))}
+    assert told == {key: (before and float(before), float(after)) for key, (before, after) in filed.items()}
+    assert {before is None for before, _ in told.values()} == {True, False}
+
+
+def test_planted_rows_stand_where_the_truth_says(generated):
+    for reject in generated.truth["rejected"]:
+        if reject["scope"] == "file":
+            with pytest.raises(pa.ArrowInvalid):
+                pq.read_table(io.BytesIO(generated.texts[reject["file"]]))
+            continue
+        rows = _rows(generated, reject["file"])
+        found = [rows[line - 2][reject["column"]] for line in reject["rows"]]
+        assert ", ".join(found) == reject["found"]
+
+
+def test_settings_freeze_the_clock_and_name_the_sets():
+    policy = policy_from(yaml.safe_load((COMMITTED / "governance.yaml").read_text()))
+    assert policy.clock.as_of == sample.AS_OF
+    names = [entry.name for entry in policy.calibration.evaluation_sets]
+    assert names == ["all", "small regions"]
+    assert set(policy.calibration.evaluation_sets[1].filters["location"]) < set(sample.LOCATIONS)
+    assert json.loads((COMMITTED / "truth.json").read_text())["as_of"] == sample.AS_OF.isoformat()
+
+
+def test_foreign_files_are_not_overwritten(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(OccupiedFolder, match="holds other files"):
+        write_sample(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_skeleton_shows_the_policy_in_force(tmp_path):
+    write_skeleton(tmp_path)
+    assert policy_from(yaml.safe_load((tmp_path / "governance.yaml").read_text())) == Policy()
+    lines = (tmp_path / "governance.yaml").read_text().splitlines()[1:]
+    overrides = yaml.safe_load("\n".join(line.removeprefix("#") for line in lines))
+    assert set(overrides) == set(Policy.model_fields)
+    assert policy_from(overrides) == Policy()
+
+
+def test_a_skeleton_has_a_header_for_every_feed_and_overwrites_nothing(tmp_path):
+    write_skeleton(tmp_path)
+    headers = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*.csv")}
+    assert set(headers) >= {"forecasts/quantile_forecasts.csv", "forecasts/sample_forecasts.csv", "observations/observations.csv"}
+    assert "quantile_level,predicted\n" in headers["forecasts/quantile_forecasts.csv"]
+    (tmp_path / "README.md").unlink()
+    with pytest.raises(OccupiedFolder, match="governance.yaml"):
+        write_skeleton(tmp_path)
+    assert not (tmp_path / "README.md").exists()
