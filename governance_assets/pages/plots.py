@@ -31,7 +31,8 @@ MAX_IMAGE_BYTES = 50_000
 """Dagster keeps an inline image with every materialisation."""
 _LONGEST_NAME = 24
 _LABEL_GAP = 16.0
-_CHARACTER = 6.6  # average width of a character at the plot's 12.5 px, from the metrics of common sans-serif fonts
+_MOST_BANDS = 3  # more bands than this hide each other
+_CHARACTER = 7.4  # average width of a character at 12.5 px in the widest of the common sans-serif fonts (Verdana, DejaVu)
 _POINTS_OF_OTHERS = 2600  # keeps 50 models × 260 weeks below the size of an inline image
 _MARKERS = (
     "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
@@ -148,7 +149,7 @@ def _drawing(plot: Plot, width: int) -> dict[str, Any]:
     is_labelled = plot.kind == "lines" and width > 2 * NARROW and len(plot.series) > 1
     frame = _frame(plot, width, shown if is_labelled else [])
     x, y = _axes(plot, frame, [*shown, *others])
-    legend = _legend([] if is_labelled or len(plot.series) < 2 else shown, len(others), frame)
+    legend = _legend(plot, [] if is_labelled or len(plot.series) < 2 else shown, len(others), frame)
     return {
         "id": hashlib.sha256(repr((plot, width)).encode("utf-8", "backslashreplace")).hexdigest()[:10],
         "plot": plot,
@@ -158,7 +159,7 @@ def _drawing(plot: Plot, width: int) -> dict[str, Any]:
         "x": x,
         "y": y,
         "markers": _MARKERS,
-        "references": [(y.at(reference.value), reference.label) for reference in plot.references],
+        "references": [(y.at(reference.value), place) for place, reference in enumerate(plot.references)],
         "others": "".join(_line([*thinned(line.points, _POINTS_OF_OTHERS // len(others))], x, y) for line in others),
         "is_empty": not any(line.last for line in [*shown, *others]),
         "legend": legend["entries"],
@@ -184,9 +185,9 @@ def _frame(plot: Plot, width: int, labelled: Sequence[Trace]) -> dict[str, Any]:
     title = textwrap.wrap(plot.title, int(characters * 0.86), max_lines=2, placeholder=" …")
     subtitle = textwrap.wrap(plot.subtitle, characters, max_lines=3, placeholder=" …")
     top = 8 + 19 * len(title) + 17 * len(subtitle) + 14
-    right = width - 16
+    right = width - 26
     if labelled:
-        right = width - 30 - int(_CHARACTER * max(len(_short(line.name)) for line in labelled))
+        right = width - 28 - int(_CHARACTER * max(len(_short(line.name)) for line in labelled))
     area = {"lines": 250 if width > NARROW else 200, "reliability": 284, "bars": 168}[plot.kind]
     return {"width": width, "title": title, "subtitle": subtitle, "left": 52, "right": right, "top": top, "bottom": top + area}
 
@@ -225,7 +226,7 @@ class _Mark:
 
 def _lines_mark(line: Trace, x: Axis, y: Axis, plot: Plot) -> _Mark:
     band = ""
-    for run in line.runs():
+    for run in line.runs() if len(plot.series) <= _MOST_BANDS else ():
         rim = [(point.x, point.upper) for point in run] + [(point.x, point.lower) for point in reversed(run)]
         band += path([(x.at(across), y.at(up or 0.0)) for across, up in rim]) + "z"
     last = line.last
@@ -246,7 +247,7 @@ def _reliability_mark(line: Trace, x: Axis, y: Axis, plot: Plot) -> _Mark:
             words += f" ({wording.figure(point.lower, 'fraction')} to {wording.figure(point.upper, 'fraction')})"
             bars += path([(across, y.at(point.lower)), (across, y.at(point.upper))])
         points.append((across, y.at(point.y), words))
-    return _Mark(line.place, bars=bars, points=tuple(points))
+    return _Mark(line.place, line=path([(across, up) for across, up, _ in points]), bars=bars, points=tuple(points))
 
 
 def _bars_mark(line: Trace, x: Axis, y: Axis, plot: Plot) -> _Mark:
@@ -277,17 +278,18 @@ def _labels(shown: Sequence[Trace], y: Axis) -> list[tuple[float, str, int]]:
     return placed
 
 
-def _legend(shown: Sequence[Trace], n_others: int, frame: Mapping[str, Any]) -> dict[str, Any]:
+def _legend(plot: Plot, shown: Sequence[Trace], n_others: int, frame: Mapping[str, Any]) -> dict[str, Any]:
     """Entries in rows below the axis, and where the drawing ends."""
-    named = [(_short(line.name), line.place) for line in shown]
-    named += [(wording.count(n_others, "other"), -1)] if n_others else []
+    named = [("series", line.place, _short(line.name)) for line in shown]
+    named += [("others", 0, wording.count(n_others, "other"))] if n_others else []
+    named += [("reference", place, _short(reference.label)) for place, reference in enumerate(plot.references)]
     across, down, entries = 8.0, frame["bottom"] + 62, []
-    for name, place in named:
-        needed = 24 + _CHARACTER * len(name)
+    for key, place, name in named:
+        needed = 27 + _CHARACTER * len(name)
         if entries and across + needed > frame["width"]:
             across, down = 8.0, down + 20
-        entries.append({"x": across, "y": down, "name": name, "place": place})
-        across += needed + 10
+        entries.append({"key": key, "place": place, "name": name, "x": across, "y": down})
+        across += needed + 8
     return {"entries": entries, "bottom": down + 12 if entries else frame["bottom"] + 54}
 
 
