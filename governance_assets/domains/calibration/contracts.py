@@ -27,30 +27,63 @@ class ForecastScores(
     target_end_date: dt.date = field("Date whose value is forecast")
     strata: str = field("Further task columns as a JSON object with sorted keys and text values; {} when none")
     observed: float | None = field("Observed value, in the unit of the target", null="not observed yet, or withdrawn")
-    levels: str = field("Quantile levels of the forecast, ascending, separated by commas")
+    levels: str = field("Quantile levels of the forecast, ascending, separated by commas; for samples those of the policy")
     n_below: int | None = field("Quantiles strictly below the observed value", unit="quantiles", ge=0, null="not observed")
     n_at_or_below: int | None = field("Quantiles at or below the observed value", unit="quantiles", ge=0, null="not observed")
+    pit_lower: float | None = field(
+        "Lower end of the probability integral transform: probability below the observed value",
+        unit="fraction",
+        ge=0,
+        le=1,
+        null="not observed",
+    )
+    pit_upper: float | None = field(
+        "Upper end of it: probability at or below the observed value; the truth lies evenly between",
+        unit="fraction",
+        ge=0,
+        le=1,
+        null="not observed",
+    )
     median: float | None = field("Predicted median, in the unit of the target", null="the forecast has no median")
-    wis: float | None = field("Weighted interval score: twice the mean pinball loss; lower is better", ge=0, null="not observed")
+    nominal_width: float | None = field(
+        "Width of the central interval with the policy's nominal coverage", ge=0, null="the forecast lacks one of its two levels"
+    )
+    wis: float | None = field(
+        "Weighted interval score: twice the mean pinball loss; lower is better", ge=0, null="not observed, or stated as samples"
+    )
     overprediction: float | None = field(
-        "Part of the WIS from values below the intervals", ge=0, null="not observed, or levels do not pair"
+        "What intervals above the observed value add to the WIS (of samples: to the CRPS)", ge=0, null="not observed, or levels do not pair"
     )
     underprediction: float | None = field(
-        "Part of the WIS from values above the intervals", ge=0, null="not observed, or levels do not pair"
+        "What intervals below the observed value add to the WIS (of samples: to the CRPS)", ge=0, null="not observed, or levels do not pair"
     )
-    dispersion: float | None = field("Part of the WIS from the width of the intervals", ge=0, null="levels do not pair")
-    bias: float | None = field("−1 all mass below, +1 all mass above the observed value", unit="fraction", ge=-1, le=1, null="not observed")
+    dispersion: float | None = field(
+        "What the width of the intervals adds to the WIS (of samples: CRPS of the median)", ge=0, null="not observed, or levels do not pair"
+    )
+    bias: float | None = field(
+        "+1 all mass above, −1 all mass below the observed value, in steps of the levels",
+        unit="fraction",
+        ge=-1,
+        le=1,
+        null="not observed, or all levels on one side of the median",
+    )
     ae_median: float | None = field("Absolute error of the median", ge=0, null="not observed, or no median")
     error_median: float | None = field("Median minus observed", null="not observed, or no median")
     absolute_percentage_error: float | None = field(
-        "Absolute error of the median over the observed value", unit="fraction", ge=0, null="not observed, no median, or observed zero"
+        "Absolute error of the median over the absolute observed value",
+        unit="fraction",
+        ge=0,
+        null="not observed, no median, or observed zero",
     )
     crps: float | None = field(
-        "Continuous ranked probability score of the samples, quantile-decomposition (qd) estimator",
+        "Continuous ranked probability score of the empirical distribution of the samples: quantile-decomposition (qd) estimator",
         ge=0,
-        null="no samples, or not observed",
+        null="stated as quantiles, or not observed",
     )
-    dss: float | None = field("Dawid–Sebastiani score of the samples", null="no samples, not observed, or no spread")
+    dss: float | None = field(
+        "Dawid–Sebastiani score of the samples: squared standardised error plus the logarithm of the variance (divisor n)",
+        null="stated as quantiles, not observed, or no spread",
+    )
     n_samples: int | None = field("Samples of the forecast", unit="samples", ge=1, null="stated as quantiles")
 
 

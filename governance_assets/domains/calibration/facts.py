@@ -1,0 +1,294 @@
+"""Scores of forecasts, and what windows of scored weeks say about calibration and skill.
+
+Belongs here: SQL over the relations handed in, and the arrangement of its results into contract columns.
+Does not belong here: formulas without columns (``stats/``) and verdicts (``rules.py``).
+
+A sum of floating point numbers depends on its order, and the same telemetry must give the same bits: every query that
+sums runs on one thread (``_one_thread``), and what is read back from history is sorted before it is summed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import duckdb
+import pyarrow as pa
+
+from governance_assets.contract import columns, conform, empty
+from governance_assets.domains.calibration import contracts
+from governance_assets.policy import CalibrationPolicy
+
+_TASK = ("model_id", "target", "reference_date", "horizon", "location", "target_end_date")
+_NOT_STRATA = {*_TASK, "quantile_level", "sample_id", "predicted", "observed"}
+_LEVEL_DECIMALS = 10
+
+
+# ---------------------------------------------------------------- one row a forecast
+
+
+def forecast_scores(
+    con: duckdb.DuckDBPyConnection,
+    quantiles: str | None,
+    samples: str | None,
+    observations: str,
+    weeks: Sequence[dt.date],
+    policy: CalibrationPolicy,
+) -> pa.Table:
+    """Every forecast for a target in ``weeks`` with its scores, null where nothing is observed."""
+    parts = [conform(contracts.ForecastScores, empty(contracts.ForecastScores))]
+    with _one_thread(con):
+        if quantiles is not None:
+            keys, source = _rows_to_score(con, quantiles, observations, weeks)
+            con.execute(f"CREATE OR REPLACE TEMP TABLE calibration_tasks AS {_quantile_sums(source, keys, policy.nominal_coverage)}")
+            _register_level_sets(con, source, keys)
+            parts.append(_as_scores(con, "quantile", _quantile_columns(), keys))
+        if samples is not None:
+            keys, source = _rows_to_score(con, samples, observations, weeks)
+            con.execute(f"CREATE OR REPLACE TEMP TABLE calibration_tasks AS {_sorted_samples(source, keys, policy.sample_levels)}")
+            parts.append(_as_scores(con, "sample", _sample_columns(policy), keys))
+        con.execute("DROP TABLE IF EXISTS calibration_tasks")
+    return pa.concat_tables(parts)
+
+
+def task_scores(con: duckdb.DuckDBPyConnection, forecasts: str, by: Sequence[str]) -> duckdb.DuckDBPyRelation:
+    """Score and ranks of each task that the columns ``by`` name; the rows carry ``observed``. Runs when it is read."""
+    keys = _names(by)
+    return con.sql(
+        f"""SELECT {keys},
+                   sum(abs(observed - predicted) + (2 * quantile_level - 1) * (observed - predicted)) / count(*) AS wis,
+                   sum((predicted < observed)::INTEGER) AS n_below,
+                   sum((predicted <= observed)::INTEGER) AS n_at_or_below
+            FROM {_name(forecasts)} GROUP BY {keys}"""
+    )
+
+
+def _rows_to_score(con: duckdb.DuckDBPyConnection, view: str, observations: str, weeks: Sequence[dt.date]) -> tuple[tuple[str, ...], str]:
+    """The columns that name a task, and SQL of the rows of ``view`` for targets in ``weeks`` with their observed value."""
+    strata = _strata(con, view)
+    shared = [column for column in strata if column in _strata(con, observations)]
+    _match_observations(con, view, observations, shared, weeks)
+    on = " AND ".join(f"f.{_name(c)} IS NOT DISTINCT FROM o.{_name(c)}" for c in ("target", *shared, "location", "target_end_date"))
+    level = f", round(f.quantile_level, {_LEVEL_DECIMALS}) AS level" if "quantile_level" in _columns(con, view) else ""
+    keys = (*_TASK, *strata)
+    source = f"""SELECT {_names(keys, "f")}, f.predicted, o.observed{level}
+                 FROM {_name(view)} f LEFT JOIN calibration_observed o ON {on} WHERE {_in_weeks("f.target_end_date", weeks)}"""
+    return keys, source
+
+
+def _match_observations(
+    con: duckdb.DuckDBPyConnection, view: str, observations: str, shared: Sequence[str], weeks: Sequence[dt.date]
+) -> None:
+    """Table ``calibration_observed``: the value for each kind of task, or null where the best matches disagree.
+
+    An observation without a target (or stratum) stands for any; one that names it goes first.
+    """
+    kinds = ("target", *shared)
+    fits = " AND ".join(f"(k.{c} = o.{c} OR {_is_unnamed(f'k.{c}')} OR {_is_unnamed(f'o.{c}')})" for c in map(_name, kinds))
+    exact = " + ".join(f"coalesce((k.{c} = o.{c})::INTEGER, 0)" for c in map(_name, kinds))
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE calibration_observed AS
+            WITH kinds AS (SELECT DISTINCT {_names(kinds)} FROM {_name(view)} WHERE {_in_weeks("target_end_date", weeks)}),
+            matches AS (
+                SELECT {_names(kinds, "k")}, o.location, o.target_end_date, o.observed, {exact} AS exact
+                FROM kinds k JOIN {_name(observations)} o ON {fits} WHERE {_in_weeks("o.target_end_date", weeks)}
+                QUALIFY exact = max(exact) OVER (PARTITION BY {_names(kinds, "k")}, o.location, o.target_end_date)
+            )
+            SELECT {_names(kinds)}, location, target_end_date,
+                   CASE WHEN min(observed) = max(observed) THEN min(observed) END AS observed
+            FROM matches GROUP BY ALL"""
+    )
+
+
+def _is_unnamed(column: str) -> str:
+    return f"coalesce({column}, '') = ''"
+
+
+def _quantile_sums(source: str, keys: Sequence[str], nominal: float) -> str:
+    """SQL of one row a task: sums over its quantiles, and a signature of its set of levels."""
+    low, high = round((1 - nominal) / 2, _LEVEL_DECIMALS), round((1 + nominal) / 2, _LEVEL_DECIMALS)
+    # Half an interval has one bound; the median belongs to both sides with half the weight.
+    below = "(CASE WHEN level < 0.5 THEN 1 WHEN level > 0.5 THEN 0 ELSE 0.5 END)::DOUBLE"
+    return f"""
+        SELECT {_names(keys)},
+               any_value(observed) AS observed,
+               count(*)::BIGINT AS n_levels,
+               bit_xor(hash(level)) AS signature,
+               sum(abs(observed - predicted) + (2 * level - 1) * (observed - predicted)) AS score,
+               2 * sum(greatest(predicted - observed, 0) * {below}) AS overprediction,
+               2 * sum(greatest(observed - predicted, 0) * (1 - {below})) AS underprediction,
+               2 * sum(predicted * least(level, 1 - level) * (1 - 2 * {below})) AS spread,
+               sum((predicted < observed)::INTEGER)::BIGINT AS n_below,
+               sum((predicted <= observed)::INTEGER)::BIGINT AS n_at_or_below,
+               max(CASE WHEN level = 0.5 THEN predicted END) AS median,
+               max(CASE WHEN level < 0.5 THEN predicted END) AS inner_low,
+               min(CASE WHEN level > 0.5 THEN predicted END) AS inner_high,
+               max(CASE WHEN level = {high}::DOUBLE THEN predicted END) - max(CASE WHEN level = {low}::DOUBLE THEN predicted END)
+                   AS nominal_width
+        FROM ({source}) GROUP BY {_names(keys)}"""
+
+
+def _register_level_sets(con: duckdb.DuckDBPyConnection, source: str, keys: Sequence[str]) -> None:
+    """Table ``calibration_levels``: for each signature its levels, whether they pair round 0.5, and the two next to it."""
+    same = " AND ".join(f"s.{_name(key)} IS NOT DISTINCT FROM e.{_name(key)}" for key in keys)
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE calibration_levels AS
+            WITH examples AS (SELECT DISTINCT ON (signature, n_levels) signature, n_levels, {_names(keys)} FROM calibration_tasks),
+            sets AS (
+                SELECT e.signature, e.n_levels, list(s.level ORDER BY s.level) AS levels
+                FROM ({source}) s JOIN examples e ON {same} GROUP BY e.signature, e.n_levels
+            )
+            SELECT signature, n_levels, levels, array_to_string(levels, ',') AS text,
+                   list_bool_and(list_transform(levels, lambda x: list_contains(levels, round(1 - x, {_LEVEL_DECIMALS})))) AS is_paired,
+                   list_max(list_filter(levels, lambda x: x < 0.5)) AS below,
+                   list_min(list_filter(levels, lambda x: x > 0.5)) AS above
+            FROM sets"""
+    )
+
+
+def _quantile_columns() -> str:
+    """SQL over ``calibration_tasks`` that gives every score of a quantile forecast its contract name."""
+    # The order of operations is scoringutils', so that ties with the observed value fall the same way.
+    middle = "coalesce(median, inner_high + (0.5::DOUBLE - above) / (below - above) * (inner_low - inner_high))"
+    part = "CASE WHEN is_paired AND observed IS NOT NULL THEN {} / n_levels END"
+    return f"""
+        SELECT *, text AS level_text, score / n_levels AS wis,
+               {part.format("overprediction")} AS part_over,
+               {part.format("underprediction")} AS part_under,
+               {part.format("greatest(spread, 0)")} AS part_dispersion,
+               CASE WHEN n_below = 0 THEN 0 ELSE levels[n_below] END AS pit_lower,
+               CASE WHEN n_at_or_below = n_levels THEN 1 ELSE levels[n_at_or_below + 1] END AS pit_upper,
+               CASE WHEN observed = {middle} THEN 0
+                    WHEN observed < {middle} THEN 1 - 2 * CASE WHEN n_at_or_below = 0 THEN 0 ELSE levels[n_at_or_below] END
+                    WHEN observed > {middle} THEN 1 - 2 * CASE WHEN n_below = n_levels THEN 1 ELSE levels[n_below + 1] END END AS bias,
+               NULL::DOUBLE AS crps, NULL::DOUBLE AS dss, NULL::BIGINT AS n_samples
+        FROM calibration_tasks JOIN calibration_levels USING (signature, n_levels)"""
+
+
+def _sorted_samples(source: str, keys: Sequence[str], levels: Sequence[float]) -> str:
+    """SQL of one row a task: its samples ascending, and their quantiles by linear interpolation (R's type 7)."""
+    wanted = _doubles(sorted(levels))
+    return f"""
+        WITH sorted AS (
+            SELECT {_names(keys)}, any_value(observed) AS observed, list_sort(list(predicted)) AS samples
+            FROM ({source}) GROUP BY {_names(keys)}
+        )
+        SELECT *, len(samples) AS n_samples, list_transform({wanted}, lambda p: {_interpolated("p")}) AS quantiles FROM sorted"""
+
+
+def _interpolated(level: str) -> str:
+    at = f"((len(samples) - 1) * {level})"
+    low, high = f"samples[floor({at})::BIGINT + 1]", f"samples[ceil({at})::BIGINT + 1]"
+    return f"{low} + ({at} - floor({at})) * ({high} - {low})"
+
+
+def _sample_columns(policy: CalibrationPolicy) -> str:
+    """SQL over ``calibration_tasks`` that gives every score of a sample forecast its contract name."""
+    levels = sorted(policy.sample_levels)
+    low, high = ((1 + side * policy.nominal_coverage) / 2 for side in (-1, 1))
+    return f"""
+        WITH moments AS (
+            SELECT *, {_interpolated("0.5::DOUBLE")} AS median, list_avg(samples) AS mean,
+                   {_interpolated(f"{high}::DOUBLE")} - ({_interpolated(f"{low}::DOUBLE")}) AS nominal_width
+            FROM calibration_tasks
+        ),
+        scored AS (
+            SELECT *, list_avg(list_transform(samples, lambda x: (x - mean) * (x - mean))) AS variance,
+                   {_crps("observed")} AS crps, {_crps("median")} AS crps_of_median,
+                   len(list_filter(samples, lambda x: x < observed)) / n_samples AS share_below,
+                   len(list_filter(samples, lambda x: x <= observed)) / n_samples AS share_at_or_below
+            FROM moments
+        )
+        SELECT * EXCLUDE (crps), '{",".join(map(str, levels))}' AS level_text, NULL::DOUBLE AS wis,
+               CASE WHEN observed IS NOT NULL THEN greatest(crps, 0) END AS crps,
+               CASE WHEN observed < median THEN greatest(crps - crps_of_median, 0) WHEN observed IS NOT NULL THEN 0 END AS part_over,
+               CASE WHEN observed > median THEN greatest(crps - crps_of_median, 0) WHEN observed IS NOT NULL THEN 0 END AS part_under,
+               CASE WHEN observed IS NOT NULL THEN greatest(crps_of_median, 0) END AS part_dispersion,
+               CASE WHEN observed IS NOT NULL THEN len(list_filter(quantiles, lambda q: q < observed)) END AS n_below,
+               CASE WHEN observed IS NOT NULL THEN len(list_filter(quantiles, lambda q: q <= observed)) END AS n_at_or_below,
+               CASE WHEN observed IS NOT NULL THEN share_below END AS pit_lower,
+               CASE WHEN observed IS NOT NULL THEN share_at_or_below END AS pit_upper,
+               CASE WHEN observed IS NOT NULL THEN 1 - (share_below + share_at_or_below) END AS bias,
+               CASE WHEN variance > 0 THEN (observed - mean) ** 2 / variance + ln(variance) END AS dss
+        FROM scored"""
+
+
+def _crps(observed: str) -> str:
+    """Quantile decomposition: the same number as the mean absolute error less half the mean difference of two samples."""
+    term = f"(x - {observed}) * (n_samples * ({observed} < x)::INTEGER - i + 0.5::DOUBLE)"
+    return f"2 * list_sum(list_transform(samples, lambda x, i: {term})) / n_samples / n_samples"
+
+
+def _as_scores(con: duckdb.DuckDBPyConnection, kind: str, scored: str, keys: Sequence[str]) -> pa.Table:
+    """The rows of ``scored`` in the columns of the contract."""
+    made = {
+        "week": "date_trunc('week', target_end_date)::DATE",
+        "forecast_type": f"'{kind}'",
+        "strata": _strata_json(keys[len(_TASK) :]),
+        "levels": "level_text",
+        "overprediction": "part_over",
+        "underprediction": "part_under",
+        "dispersion": "part_dispersion",
+        "ae_median": "abs(observed - median)",
+        "error_median": "median - observed",
+        "absolute_percentage_error": "CASE WHEN observed <> 0 THEN abs(observed - median) / abs(observed) END",
+    }
+    chosen = ", ".join(f"{made.get(c.name, c.name)} AS {c.name}" for c in columns(contracts.ForecastScores))
+    return conform(contracts.ForecastScores, con.sql(f"SELECT {chosen} FROM ({scored}) ORDER BY ALL").to_arrow_table())
+
+
+# ---------------------------------------------------------------- SQL that several queries share
+
+
+@contextmanager
+def _one_thread(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    threads = con.sql("SELECT current_setting('threads')").fetchall()[0][0]
+    con.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        con.execute(f"SET threads = {threads}")
+
+
+def _name(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _names(identifiers: Sequence[str], relation: str = "") -> str:
+    prefix = f"{relation}." if relation else ""
+    return ", ".join(prefix + _name(identifier) for identifier in identifiers)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _doubles(numbers: Sequence[float]) -> str:
+    return "[" + ", ".join(f"{number!r}::DOUBLE" for number in numbers) + "]"
+
+
+def _columns(con: duckdb.DuckDBPyConnection, view: str) -> list[str]:
+    return [str(row[0]) for row in con.execute(f"DESCRIBE SELECT * FROM {_name(view)}").fetchall()]
+
+
+def _strata(con: duckdb.DuckDBPyConnection, view: str) -> list[str]:
+    return sorted(column for column in _columns(con, view) if column not in _NOT_STRATA)
+
+
+def _strata_json(strata: Sequence[str]) -> str:
+    if not strata:
+        return "'{}'"
+    pairs = ", ".join(f"{{'key': {_text(column)}, 'value': {_name(column)}}}" for column in strata)
+    return f"to_json(map_from_entries(list_filter([{pairs}], lambda e: e.value IS NOT NULL)))::VARCHAR"
+
+
+def _in_weeks(column: str, weeks: Sequence[dt.date]) -> str:
+    """SQL that keeps dates in ``weeks`` (Mondays), as few ranges as possible so that row groups can be skipped."""
+    ranges: list[list[dt.date]] = []
+    for monday in sorted(set(weeks)):
+        if ranges and ranges[-1][1] + dt.timedelta(days=1) == monday:
+            ranges[-1][1] = monday + dt.timedelta(days=6)
+        else:
+            ranges.append([monday, monday + dt.timedelta(days=6)])
+    return "(" + " OR ".join([f"{column} BETWEEN DATE '{a}' AND DATE '{b}'" for a, b in ranges] or ["false"]) + ")"
