@@ -113,6 +113,12 @@ class CalibrationPolicy(Section):
         source="P",
         why="judged every week, a looser level would fire by chance several times a year",
     )
+    sample_levels: tuple[float, ...] = setting(
+        (0.01, 0.025, *(i / 20 for i in range(1, 20)), 0.975, 0.99),
+        unit="quantile levels",
+        source="P",
+        why="the 23 levels of the public forecast hubs: coverages of samples then compare with those of quantiles",
+    )
     baseline_suffix: str = setting(
         "-baseline", unit="text", source="P", why="the baseline model of a hub is named so; exactly one model must match"
     )
@@ -209,17 +215,22 @@ class CalendarPolicy(Section):
     rebook_business_days: int = setting(
         5, unit="business days", ge=1, source="A05", why="a missed kickoff is rebooked within a working week"
     )
-    preread_days: int = setting(7, unit="days", ge=1, source="A08", why="readers get a week")
-    sweep_days: int = setting(5, unit="days", ge=1, source="A10", why="variances are archived in time to be read")
-    sweep_tick_days: tuple[Annotated[int, Field(ge=1)], ...] = setting(
+    preread_days: int = setting(7, unit="days", ge=1, le=60, source="A08", why="readers get a week")
+    sweep_days: int = setting(5, unit="days", ge=1, le=60, source="A10", why="variances are archived in time to be read")
+    sweep_tick_days: tuple[Annotated[int, Field(ge=1, le=60)], ...] = setting(
         (7, 5, 3), unit="days", min_length=1, source="A11", why="a sweep that fails on the first day has two more chances"
     )
     sweep_tick_time: TimeOfDay = setting("06:00", unit="UTC time", source="A11", why="after the nightly jobs, before the working day")
     telemetry_max_age_days: int = setting(
-        10, unit="days", ge=1, source="A12 P", why="a sweep run on time is five to seven days old at the kickoff and must still count"
+        10,
+        unit="days",
+        ge=1,
+        le=60,
+        source="A12 P",
+        why="a sweep run on time is five to seven days old at the kickoff and must still count",
     )
-    product_sync_days: int = setting(3, unit="days", ge=1, source="A13", why="claims are compared once the sweep is in")
-    post_review_days: int = setting(3, unit="days", ge=0, source="A16", why="decisions reach the roadmap while they are remembered")
+    product_sync_days: int = setting(3, unit="days", ge=1, le=60, source="A13", why="claims are compared once the sweep is in")
+    post_review_days: int = setting(3, unit="days", ge=0, le=60, source="A16", why="decisions reach the roadmap while they are remembered")
     quarter_close_time: TimeOfDay = setting("18:00", unit="UTC time", source="A17", why="end of the last day, with hours left to act")
     interim_rerun_time: TimeOfDay = setting("06:00", unit="UTC time", source="A40", why="the hour of the telemetry sweep")
 
@@ -263,17 +274,18 @@ class CalendarPolicy(Section):
     assessment_time: TimeOfDay = setting("09:00", unit="UTC time", source="C38 P", why="start of the full day, the quarter's last Friday")
     assessment_hours: int = setting(8, unit="hours", ge=1, source="C38", why="a full working day")
     assessment_reminder_days: int = setting(
-        21, unit="days", ge=1, source="C39 P", why="counted from the quarter's end it would come after the process has to start"
+        21, unit="days", ge=1, le=60, source="C39 P", why="counted from the quarter's end it would come after the process has to start"
     )
     assessment_stages: tuple[Annotated[str, Field(min_length=1)], ...] = setting(
         ("collection", "analysis", "deliverables"),
         unit="weeks",
         min_length=1,
+        max_length=8,
         source="C40 P",
         why="one work week each; the last one ends with the assessment, so the first starts the Monday 18 days before it",
     )
     assessment_overdue_days: int = setting(14, unit="days", ge=1, source="C74", why="later than this the assessment is escalated as urgent")
-    adjustment_days: int = setting(7, unit="days", ge=1, source="C60", why="approved adjustments reach the plan within a week")
+    adjustment_days: int = setting(7, unit="days", ge=1, le=60, source="C60", why="approved adjustments reach the plan within a week")
     cadence_start: dt.date | None = setting(
         None,
         unit="date",
