@@ -134,7 +134,8 @@ def calendar(home: Path | None, telemetry: Path | None, quarter: str | None, sty
     """Every due date, window and reminder of a quarter."""
     import pyarrow as pa
 
-    from governance_assets.runtime.calendar import governance_calendar, quarter_of
+    from governance_assets.runtime.calendar import governance_calendar
+    from governance_assets.runtime.periods import quarter_of
 
     settings = _settings(home, telemetry)
     policy = settings.policy()

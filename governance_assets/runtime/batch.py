@@ -24,8 +24,8 @@ from governance_assets.runtime.automation import (
     stale_weeks,
     with_readers,
 )
-from governance_assets.runtime.calendar import week_of, weeks_of_quarter
 from governance_assets.runtime.instance import opened
+from governance_assets.runtime.periods import week_of, weeks_of_quarter
 from governance_assets.runtime.settings import Settings, SettingsError
 from governance_assets.runtime.workspace import COMMAND_TAG, ORIGIN_TAG, Workspace
 
