@@ -376,10 +376,17 @@ def catalogue(policy: Policy) -> Iterator[dict[str, str]]:
                 "path": f"{name}.{key}",
                 "value": json.dumps(section.model_dump(mode="json")[key], ensure_ascii=False),
                 "unit": str(extra.get("unit", "")),
-                "bounds": ", ".join(str(mark) for mark in field.metadata),
+                "bounds": ", ".join(_bound(mark) for mark in field.metadata),
                 "source": str(extra.get("source", "")),
                 "why": field.description or "",
             }
+
+
+_SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+
+
+def _bound(mark: Any) -> str:
+    return next((f"{sign} {getattr(mark, name)}" for name, sign in _SIGNS.items() if hasattr(mark, name)), str(mark))
 
 
 _WITH_UNIT = re.compile(r"^\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s+(\S.*?)\s*$")
