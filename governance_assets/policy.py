@@ -376,7 +376,7 @@ def catalogue(policy: Policy) -> Iterator[dict[str, str]]:
                 "path": f"{name}.{key}",
                 "value": json.dumps(section.model_dump(mode="json")[key], ensure_ascii=False),
                 "unit": str(extra.get("unit", "")),
-                "bounds": ", ".join(_bound(mark) for mark in field.metadata),
+                "bounds": ", ".join(text for mark in field.metadata if (text := _bound(mark))),
                 "source": str(extra.get("source", "")),
                 "why": field.description or "",
             }
@@ -386,7 +386,10 @@ _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 
 def _bound(mark: Any) -> str:
-    return next((f"{sign} {getattr(mark, name)}" for name, sign in _SIGNS.items() if hasattr(mark, name)), str(mark))
+    """A bound in signs, a pattern as it is, nothing for a mark that only converts."""
+    if pattern := getattr(mark, "pattern", None):
+        return f"matches {pattern}"
+    return next((f"{sign} {getattr(mark, name)}" for name, sign in _SIGNS.items() if hasattr(mark, name)), "")
 
 
 _WITH_UNIT = re.compile(r"^\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s+(\S.*?)\s*$")
