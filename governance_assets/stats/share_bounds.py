@@ -1,0 +1,66 @@
+"""Bounds of a share from dependent cases: how many independent cases it is worth, and the exact interval of so many.
+
+Belongs here: arithmetic on a share, the variance of its estimate and a critical value.
+Does not belong here: how that variance is estimated (``dependent_mean``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from governance_assets.stats.arrays import Flags, Floats
+
+# Beyond this many cases the exact interval is narrower than any rounding of the share.
+_MOST_CASES = 1e8
+
+
+def effective_cases(mean: Any, variance: Any, n: int, critical_value: float, confidence: float) -> Floats:
+    """Number of independent cases whose share is as uncertain as this one, less what the estimated variance costs.
+
+    ``mean`` within [0, 1] and ``variance`` of that mean, any equal shapes; ``n`` weeks stand in for the cases where every
+    week is 0 or every week 1. The number is scaled by the square of the normal quantile over ``critical_value``.
+
+    Source: Korn and Graubard (1998), Survey Methodology 24(2).
+
+    >>> round(float(effective_cases(0.5, 0.0025, 26, 1.6448536269514722, 0.9)), 6)
+    100.0
+    """
+    from scipy.special import ndtri
+
+    p, spread = np.asarray(mean, dtype=np.float64), np.asarray(variance, dtype=np.float64)
+    product = p * (1 - p)
+    cases = np.where(product > 0, np.minimum(product / np.maximum(spread, 1e-300), _MOST_CASES), n)
+    return np.asarray(cases * (float(ndtri((1 + confidence) / 2)) / critical_value) ** 2)
+
+
+def exact_bounds(mean: float, cases: float, confidence: float) -> tuple[float, float]:
+    """Exact (Clopper–Pearson) interval of a share seen in a number of independent cases that need not be whole.
+
+    >>> lower, upper = exact_bounds(0.5, 10.0, 0.9)
+    >>> round(lower, 3), round(upper, 3)
+    (0.222, 0.778)
+    """
+    from scipy.special import betaincinv
+
+    miss, hits = (1 - confidence) / 2, mean * cases
+    lower = 0.0 if mean <= 0 else float(betaincinv(hits, cases - hits + 1, miss))
+    upper = 1.0 if mean >= 1 else float(betaincinv(hits + 1, cases - hits, 1 - miss))
+    return lower, upper
+
+
+def within_bounds(truth: float, mean: Floats, cases: Floats, confidence: float) -> Flags:
+    """Whether ``truth`` lies within ``exact_bounds`` of each ``mean`` and ``cases``, without computing the bounds.
+
+    >>> within_bounds(0.3, np.array([0.5, 0.9]), np.array([10.0, 10.0]), 0.9)
+    array([ True, False])
+    """
+    from scipy.special import betainc
+
+    miss, hits = (1 - confidence) / 2, mean * cases
+    misses = cases - hits
+    above_lower = (mean <= 0) | (betainc(np.maximum(hits, 1e-12), misses + 1, truth) >= miss)
+    below_upper = (mean >= 1) | (betainc(hits + 1, np.maximum(misses, 1e-12), truth) <= 1 - miss)
+    inside: Flags = above_lower & below_upper
+    return inside
