@@ -73,6 +73,14 @@ class IntakePolicy(Section):
     max_text_length: int = setting(
         10_000, unit="characters", ge=100, source="P", why="a longer cell is an embedded document, never an identifier"
     )
+    quantile_crossing_tolerance: float = setting(
+        1e-9,
+        unit="fraction",
+        ge=0,
+        lt=1,
+        source="P",
+        why="quantiles that went through text or single precision cross by their last digit; of the value, at least of one",
+    )
 
 
 class CalibrationPolicy(Section):
