@@ -73,10 +73,13 @@ def week_of(day: dt.date) -> dt.date:
 
 def week_from_key(key: str) -> dt.date:
     """The week with the partition key ``key``, its Monday in ISO form. Raises ValueError for anything else."""
+    # Python also reads 20251103 and 2025-W45; a partition has one key only.
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", key):
+        raise ValueError(f"{key!r} is no week; write its Monday as 2025-11-03")
     try:
         day = dt.date.fromisoformat(key)
-    except ValueError:
-        raise ValueError(f"{key!r} is no week; write its Monday as 2025-11-03") from None
+    except ValueError as error:
+        raise ValueError(f"{key!r} is no week ({error}); write its Monday as 2025-11-03") from None
     return _checked_week(day)
 
 
