@@ -34,20 +34,32 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | dt.date) and not isinstance(value, bool) else value
+
+
 class EvaluationSet(Section):
     """A named filter over forecasts: for each column, the values that are kept."""
 
+    # YAML reads horizons as numbers and dates as dates; columns are compared as text.
     name: str = Field(min_length=1, description="Name shown beside every score of the set")
-    filters: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="Column to accepted values; every column must match")
+    filters: dict[str, tuple[Annotated[str, BeforeValidator(_as_text)], ...]] = Field(
+        default_factory=dict, description="Column to accepted values as text; every column must match"
+    )
 
 
 class StratumWindows(Section):
-    """For one stratum column, the windows that are reported."""
+    """For one stratum column, the windows and metrics that are reported."""
 
-    stratum: str = Field(min_length=1, description="A column of the scores, or overall")
+    stratum: str = Field(min_length=1, description="A column of the scores, overall, or * for every column not named")
     windows: tuple[str, ...] = Field(min_length=1, description="Names of windows: week, trailing_4, …, quarter_to_date, since_start")
+    metrics: tuple[str, ...] = Field(default=(), description="Names of the metrics reported; empty for every metric")
+    intervals: bool = Field(default=True, description="Whether coverages get an interval and a verdict")
 
 
+_CORE_METRICS = ("wis", "crps", "ae_median", "bias", "interval_coverage_50", "interval_coverage_80", "interval_coverage_95")
+_BREAKDOWN_METRICS = (*_CORE_METRICS, "overprediction", "underprediction", "dispersion", "mape", "relative_bias", "sharpness")
+_REVIEW_WINDOWS = ("trailing_26", "quarter_to_date", "since_start")
 WINDOWS = ("week", "trailing_4", "trailing_13", "trailing_26", "trailing_52", "quarter_to_date", "since_start")
 
 
@@ -127,6 +139,20 @@ class CalibrationPolicy(Section):
         source="P",
         why="the 23 levels of the public forecast hubs: coverages of samples then compare with those of quantiles",
     )
+    max_date_age_weeks: int = setting(
+        53,
+        unit="weeks",
+        ge=1,
+        source="P",
+        why="scores of single dates settle: those of the last year are repeated every week, older ones stand in theirs",
+    )
+    curve_windows: tuple[str, ...] = setting(
+        ("trailing_26", "since_start"), unit="windows", min_length=1, source="B15", why="a curve of fewer weeks is mostly noise"
+    )
+    pit_bins: int = setting(10, unit="bins", ge=2, le=100, source="B15", why="deciles: fine enough to show a shape, coarse enough to fill")
+    pairwise_windows: tuple[str, ...] = setting(
+        ("quarter_to_date", "since_start"), unit="windows", min_length=1, source="P", why="pairs grow with the square of the models"
+    )
     baseline_suffix: str = setting(
         "-baseline", unit="text", source="P", why="the baseline model of a hub is named so; exactly one model must match"
     )
@@ -137,11 +163,11 @@ class CalibrationPolicy(Section):
     strata: tuple[StratumWindows, ...] = setting(
         (
             StratumWindows(stratum="overall", windows=WINDOWS),
-            StratumWindows(stratum="horizon", windows=WINDOWS),
-            StratumWindows(stratum="location", windows=("trailing_26", "quarter_to_date", "since_start")),
-            StratumWindows(stratum="reference_date", windows=("since_start",)),
-            StratumWindows(stratum="target_end_date", windows=("since_start",)),
-            StratumWindows(stratum="*", windows=WINDOWS),
+            StratumWindows(stratum="horizon", windows=("week", *_REVIEW_WINDOWS), metrics=_BREAKDOWN_METRICS),
+            StratumWindows(stratum="location", windows=("quarter_to_date", "since_start"), metrics=_CORE_METRICS, intervals=False),
+            StratumWindows(stratum="reference_date", windows=("since_start",), metrics=_CORE_METRICS, intervals=False),
+            StratumWindows(stratum="target_end_date", windows=("since_start",), metrics=_CORE_METRICS, intervals=False),
+            StratumWindows(stratum="*", windows=_REVIEW_WINDOWS, metrics=_BREAKDOWN_METRICS),
         ),
         unit="windows",
         source="D44",
@@ -150,7 +176,8 @@ class CalibrationPolicy(Section):
 
     @model_validator(mode="after")
     def _known_windows(self) -> CalibrationPolicy:
-        named = {window for entry in self.strata for window in entry.windows} | {self.verdict_window}
+        named = {window for entry in self.strata for window in entry.windows} | {self.verdict_window, *self.curve_windows}
+        named |= set(self.pairwise_windows)
         unknown = sorted(named - set(WINDOWS))
         if unknown:
             raise ValueError(f"unknown window {', '.join(unknown)}; known are {', '.join(WINDOWS)}")

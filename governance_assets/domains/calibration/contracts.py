@@ -87,6 +87,30 @@ class ForecastScores(
     n_samples: int | None = field("Samples of the forecast", unit="samples", ge=1, null="stated as quantiles")
 
 
+class IntervalScores(
+    Contract,
+    artifact="interval_scores",
+    grain="week",
+    key=("week", "model_id", "forecast_type", "evaluation_set", "stratum", "stratum_value", "nominal"),
+    owner="modelling_lead",
+):
+    """Width and interval score of one central interval of one model, averaged over the tasks of one week."""
+
+    week: dt.date = field("Monday of the week of the target dates")
+    model_id: str = field("Model")
+    forecast_type: Literal["quantile", "sample"] = field("How the forecasts are stated")
+    evaluation_set: str = field("Named filter from the policy")
+    stratum: str = field("overall, or the column the tasks are split by")
+    stratum_value: str = field("Value of that column as text; empty for overall")
+    nominal: float = field("Nominal coverage of the interval", unit="fraction", gt=0, lt=1)
+    width: float = field("Mean width, in the unit of the target", ge=0)
+    score: float | None = field(
+        "Mean interval score: width and, outside, 2 / (1 − nominal) times the miss", ge=0, null="no task is observed"
+    )
+    n: int = field("Tasks with both ends of the interval", unit="tasks", ge=1)
+    n_scored: int = field("Those that are observed", unit="tasks", ge=0)
+
+
 class CalibrationMetrics(
     Contract,
     artifact="calibration_metrics",
@@ -104,13 +128,15 @@ class CalibrationMetrics(
     stratum: str = field("overall, or the column the tasks are split by")
     stratum_value: str = field("Value of that column as text; empty for overall")
     average: Literal["micro", "macro"] = field("micro: mean over tasks; macro: mean of the means of the location × horizon cells")
-    metric: str = field("Name of the metric; interval_coverage_80 is the share inside the central 80 % interval")
+    metric: str = field(
+        "Name of the metric; interval_coverage_80 is the share inside the central 80 % interval, coverage_drift_80 its change"
+    )
     value: float | None = field("The metric, in the unit of the target or as a fraction", null="no task has what it needs")
     lower: float | None = field("Lower end of its interval", null="no interval is computed, or too few weeks")
     upper: float | None = field("Upper end of its interval", null="no interval is computed, or too few weeks")
     n: int = field("Tasks in the window, those without an observation included", unit="tasks", ge=0)
     n_scored: int = field("Tasks that entered the value", unit="tasks", ge=0)
-    n_weeks: int = field("Reference dates with a scored task: the independent units of the interval", unit="weeks", ge=0)
+    n_weeks: int = field("Weeks of reference dates with an observed task: one value each enters the interval", unit="weeks", ge=0)
     interval_simulated_coverage: float | None = field(
         "How often such an interval covered the truth in simulation with this many weeks and this dependence",
         unit="fraction",
