@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from governance_assets.contract import columns, conform, empty
 from governance_assets.domains.calibration import contracts
-from governance_assets.policy import CalibrationPolicy
+from governance_assets.policy import CalibrationPolicy, EvaluationSet
 
 _TASK = ("model_id", "target", "reference_date", "horizon", "location", "target_end_date")
 _NOT_STRATA = {*_TASK, "quantile_level", "sample_id", "predicted", "observed"}
@@ -50,18 +50,6 @@ def forecast_scores(
             parts.append(_as_scores(con, "sample", _sample_columns(policy), keys))
         con.execute("DROP TABLE IF EXISTS calibration_tasks")
     return pa.concat_tables(parts)
-
-
-def task_scores(con: duckdb.DuckDBPyConnection, forecasts: str, by: Sequence[str]) -> duckdb.DuckDBPyRelation:
-    """Score and ranks of each task that the columns ``by`` name; the rows carry ``observed``. Runs when it is read."""
-    keys = _names(by)
-    return con.sql(
-        f"""SELECT {keys},
-                   sum(abs(observed - predicted) + (2 * quantile_level - 1) * (observed - predicted)) / count(*) AS wis,
-                   sum((predicted < observed)::INTEGER) AS n_below,
-                   sum((predicted <= observed)::INTEGER) AS n_at_or_below
-            FROM {_name(forecasts)} GROUP BY {keys}"""
-    )
 
 
 def _rows_to_score(con: duckdb.DuckDBPyConnection, view: str, observations: str, weeks: Sequence[dt.date]) -> tuple[tuple[str, ...], str]:
@@ -238,12 +226,151 @@ def _as_scores(con: duckdb.DuckDBPyConnection, kind: str, scored: str, keys: Seq
     return conform(contracts.ForecastScores, con.sql(f"SELECT {chosen} FROM ({scored}) ORDER BY ALL").to_arrow_table())
 
 
+# ---------------------------------------------------------------- sums by level: no row a task
+
+
+def interval_scores(
+    con: duckdb.DuckDBPyConnection,
+    quantiles: str | None,
+    samples: str | None,
+    observations: str,
+    weeks: Sequence[dt.date],
+    policy: CalibrationPolicy,
+) -> pa.Table:
+    """Mean width and interval score of every central interval, by week, for the strata that report every metric."""
+    parts = [conform(contracts.IntervalScores, empty(contracts.IntervalScores))]
+    with _one_thread(con):
+        for view, kind in ((quantiles, "quantile"), (samples, "sample")):
+            if view is None:
+                continue
+            keys, source = _rows_to_score(con, view, observations, weeks)
+            if kind == "sample":
+                unnested = f"unnest({_doubles(sorted(policy.sample_levels))}) AS level, unnest(quantiles) AS predicted"
+                source = f"SELECT {_names(keys)}, observed, {unnested} FROM ({_sorted_samples(source, keys, policy.sample_levels)})"
+            strata = _whole_strata(keys, policy)
+            paired = _paired_levels(con, source, keys)
+            for chosen in policy.evaluation_sets:
+                _sum_levels(con, paired, _matches(chosen, keys), strata)
+                parts += [_interval_means(con, kind, chosen.name, stratum, strata) for stratum in ("overall", *strata)]
+        con.execute("DROP TABLE IF EXISTS calibration_level_sums")
+    return pa.concat_tables(parts)
+
+
+def level_scores(con: duckdb.DuckDBPyConnection, forecasts: str, by: Sequence[str]) -> duckdb.DuckDBPyRelation:
+    """Weighted interval score, and coverage, width and score of every central interval, by the columns ``by``, in one pass.
+
+    The rows carry ``observed``. Right only when all tasks of a group have the same levels, which pair round 0.5, and no
+    quantiles cross; ``task_scores`` has no such condition. Runs when it is read.
+    """
+    keys = _names(by)
+    return con.sql(
+        f"""WITH sums AS MATERIALIZED ({_level_sums(f"SELECT *, quantile_level AS level FROM {_name(forecasts)}", by)}),
+                 scores AS (SELECT {keys}, sum(absolute + (2 * level - 1) * signed) / sum(n_scored) AS wis FROM sums GROUP BY {keys})
+            SELECT {keys}, nominal, wis, coverage / n_scored AS coverage, width / n AS width, score / n_scored AS score, n, n_scored
+            FROM ({_intervals("sums", by)}) JOIN scores USING ({keys})"""
+    )
+
+
+def task_scores(con: duckdb.DuckDBPyConnection, forecasts: str, by: Sequence[str]) -> duckdb.DuckDBPyRelation:
+    """Weighted interval score and ranks of each task that the columns ``by`` name; the rows carry ``observed``. Runs when it is read."""
+    keys = _names(by)
+    return con.sql(
+        f"""SELECT {keys},
+                   sum(abs(observed - predicted) + (2 * quantile_level - 1) * (observed - predicted)) / count(*) AS wis,
+                   sum((predicted < observed)::INTEGER) AS n_below,
+                   sum((predicted <= observed)::INTEGER) AS n_at_or_below
+            FROM {_name(forecasts)} GROUP BY {keys}"""
+    )
+
+
+def _level_sums(source: str, by: Sequence[str]) -> str:
+    """SQL of sums by level: twice the pinball loss is |y − q| + (2τ − 1)(y − q), so that two sums give every score."""
+    return f"""
+        SELECT {_names(by)}, level, count(*) AS n, count(observed) AS n_scored, sum(predicted) AS predicted,
+               sum(abs(observed - predicted)) AS absolute, sum(observed - predicted) AS signed,
+               sum((predicted < observed)::INTEGER) AS n_below, sum((predicted <= observed)::INTEGER) AS n_at_or_below
+        FROM ({source}) GROUP BY {_names(by)}, level"""
+
+
+def _intervals(sums: str, by: Sequence[str]) -> str:
+    """SQL of one row a central interval: coverage, width and score, summed over tasks, from the sums of its two levels."""
+    same = " AND ".join(f"low.{_name(c)} IS NOT DISTINCT FROM high.{_name(c)}" for c in by)
+    # What a bound costs: the sum of (l − y) where positive is half of |y − l| − (y − l), and likewise above.
+    miss = "((low.absolute - low.signed) + (high.absolute + high.signed)) / 2"
+    nominal = f"round(high.level - low.level, {_LEVEL_DECIMALS})"
+    return f"""
+        SELECT {_names(by, "low")}, {nominal} AS nominal, low.n, low.n_scored,
+               low.n_at_or_below - high.n_below AS coverage,
+               high.predicted - low.predicted AS width,
+               low.signed - high.signed + 2 / (1 - {nominal}) * ({miss}) AS score
+        FROM {sums} low JOIN {sums} high
+          ON {same} AND low.level < 0.5 AND high.level = round(1 - low.level, {_LEVEL_DECIMALS})"""
+
+
+def _paired_levels(con: duckdb.DuckDBPyConnection, source: str, keys: Sequence[str]) -> str:
+    """SQL of the rows of ``source`` that are an end of a central interval of their task."""
+    nominal = f"round(abs(2 * level - 1), {_LEVEL_DECIMALS})"
+    # The two ends of an interval cancel in the exclusive or; what is left over has no partner.
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE calibration_lone AS SELECT {_names(keys)} FROM ({source}) WHERE level <> 0.5
+            GROUP BY {_names(keys)} HAVING bit_xor(hash({nominal})) <> 0"""
+    )
+    ends = f"SELECT * FROM ({source}) WHERE level <> 0.5"
+    if not con.sql("SELECT count(*) FROM calibration_lone").fetchall()[0][0]:
+        return ends
+    same = " AND ".join(f"s.{_name(key)} IS NOT DISTINCT FROM lone.{_name(key)}" for key in keys)
+    return f"""SELECT * FROM ({ends}) s WHERE NOT EXISTS (FROM calibration_lone lone WHERE {same})
+               UNION ALL BY NAME
+               SELECT s.* FROM ({ends}) s JOIN calibration_lone lone ON {same}
+               QUALIFY count(*) OVER (PARTITION BY {_names(keys, "s")}, {nominal}) = 2"""
+
+
+def _whole_strata(keys: Sequence[str], policy: CalibrationPolicy) -> list[str]:
+    """The columns by which every metric is reported."""
+    named = {entry.stratum for entry in policy.strata}
+    whole = {entry.stratum for entry in policy.strata if not entry.metrics}
+    further = [key for key in (*keys[len(_TASK) :], "target") if key not in named]
+    return sorted([key for key in keys if key in whole] + (further if "*" in whole else []))
+
+
+def _matches(chosen: EvaluationSet, keys: Sequence[str]) -> str:
+    """SQL that is true for tasks of an evaluation set; a column the telemetry lacks matches nothing."""
+    tests = [
+        f"{_name(column)}::VARCHAR IN ({', '.join(map(_text, values)) or 'NULL'})" if column in keys else "false"
+        for column, values in chosen.filters.items()
+    ]
+    return " AND ".join(tests) or "true"
+
+
+def _sum_levels(con: duckdb.DuckDBPyConnection, source: str, condition: str, strata: Sequence[str]) -> None:
+    by = ("week", "model_id", *strata)
+    rows = f"SELECT *, date_trunc('week', target_end_date)::DATE AS week FROM ({source}) WHERE {condition}"
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE calibration_level_sums AS
+            WITH sums AS MATERIALIZED ({_level_sums(rows, by)}) {_intervals("sums", by)}"""
+    )
+
+
+def _interval_means(con: duckdb.DuckDBPyConnection, kind: str, name: str, stratum: str, strata: Sequence[str]) -> pa.Table:
+    value = "''" if stratum == "overall" else f"{_name(stratum)}::VARCHAR"
+    order = f"ORDER BY {_names(strata)}" if strata else ""
+    rows = con.sql(
+        f"""SELECT week, model_id, '{kind}' AS forecast_type, {_text(name)} AS evaluation_set, {_text(stratum)} AS stratum,
+                   {value} AS stratum_value, nominal,
+                   greatest(sum(width {order}) / sum(n), 0) AS width,
+                   CASE WHEN sum(n_scored) > 0 THEN greatest(sum(score {order}) / sum(n_scored), 0) END AS score,
+                   sum(n)::BIGINT AS n, sum(n_scored)::BIGINT AS n_scored
+            FROM calibration_level_sums WHERE {value} IS NOT NULL GROUP BY ALL ORDER BY ALL"""
+    )
+    return conform(contracts.IntervalScores, rows.to_arrow_table())
+
+
 # ---------------------------------------------------------------- SQL that several queries share
 
 
 @contextmanager
 def _one_thread(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    threads = con.sql("SELECT current_setting('threads')").fetchall()[0][0]
+    (threads,) = con.execute("SELECT current_setting('threads')").fetchall()[0]
     con.execute("SET threads = 1")
     try:
         yield
