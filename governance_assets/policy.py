@@ -13,10 +13,21 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, get_args, get_origin
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
 
 
 class PolicyError(ValueError):
@@ -31,11 +42,35 @@ def setting(default: Any, *, unit: str, why: str, source: str, **bounds: Any) ->
 class Section(BaseModel):
     """A frozen group of policy values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_stand_ins(cls, value: Any, info: ValidationInfo) -> Any:
+        # Left to itself pydantic takes true for 1, and 5 for the fifth second of 1970.
+        types = _leaves(cls.model_fields[str(info.field_name)].annotation)
+        given = list(value) if isinstance(value, list | tuple) else [value]
+        if bool not in types and any(isinstance(item, bool) for item in given):
+            raise ValueError("true and false are no value here")
+        if (dt.date in types or dt.datetime in types) and any(_is_number(item) for item in given):
+            raise ValueError("a number is no date; write it as 2025-10-20")
+        return value
 
 
 def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | dt.date) and not isinstance(value, bool) else value
+
+
+def _leaves(annotation: Any) -> tuple[Any, ...]:
+    arms = get_args(annotation)
+    return tuple(leaf for arm in arms for leaf in _leaves(arm)) if arms else (annotation,)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(_NUMBER, value.strip()) is not None)
+
+
+_NUMBER = r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 
 
 class EvaluationSet(Section):
@@ -133,9 +168,10 @@ class CalibrationPolicy(Section):
         source="P",
         why="judged every week, a looser level would fire by chance several times a year",
     )
-    sample_levels: tuple[float, ...] = setting(
+    sample_levels: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = setting(
         (0.01, 0.025, *(i / 20 for i in range(1, 20)), 0.975, 0.99),
         unit="quantile levels",
+        min_length=1,
         source="P",
         why="the 23 levels of the public forecast hubs: coverages of samples then compare with those of quantiles",
     )
@@ -158,7 +194,11 @@ class CalibrationPolicy(Section):
     )
     baseline_model: str | None = setting(None, unit="model id", source="P", why="names the baseline when the suffix does not")
     evaluation_sets: tuple[EvaluationSet, ...] = setting(
-        (EvaluationSet(name="all"),), unit="filters", source="B15", why="scores are comparable only inside a named set of tasks"
+        (EvaluationSet(name="all"),),
+        unit="filters",
+        min_length=1,
+        source="B15",
+        why="scores are comparable only inside a named set of tasks",
     )
     strata: tuple[StratumWindows, ...] = setting(
         (
@@ -170,21 +210,32 @@ class CalibrationPolicy(Section):
             StratumWindows(stratum="*", windows=_REVIEW_WINDOWS, metrics=_BREAKDOWN_METRICS),
         ),
         unit="windows",
+        min_length=1,
         source="D44",
         why="every stratum once over all history; the short windows where a person would look weekly; * stands for any further column",
     )
 
     @model_validator(mode="after")
     def _known_windows(self) -> CalibrationPolicy:
-        named = {window for entry in self.strata for window in entry.windows} | {self.verdict_window, *self.curve_windows}
-        named |= set(self.pairwise_windows)
-        unknown = sorted(named - set(WINDOWS))
+        lists = [*(entry.windows for entry in self.strata), self.curve_windows, self.pairwise_windows]
+        unknown = sorted({window for windows in lists for window in windows}.union([self.verdict_window]) - set(WINDOWS))
         if unknown:
             raise ValueError(f"unknown window {', '.join(unknown)}; known are {', '.join(WINDOWS)}")
-        names = [entry.name for entry in self.evaluation_sets]
-        if len(set(names)) != len(names):
-            raise ValueError("two evaluation sets have the same name")
+        for names in (*lists, [entry.name for entry in self.evaluation_sets], [entry.stratum for entry in self.strata]):
+            _refuse_repeats(names)
+        _refuse_repeats(self.sample_levels)
+        judged = {window for entry in self.strata if entry.stratum == "overall" and entry.intervals for window in entry.windows}
+        if self.verdict_window not in judged:
+            raise ValueError(
+                f"strata must report overall with intervals in {self.verdict_window}, the verdict window, or nothing is judged"
+            )
         return self
+
+
+def _refuse_repeats(names: Sequence[str] | Sequence[float]) -> None:
+    repeated = sorted({str(name) for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"given twice: {', '.join(repeated)}")
 
 
 def _quoted(value: Any) -> Any:
@@ -355,15 +406,23 @@ class CalendarPolicy(Section):
                 raise ValueError(f"phase {phase.name} must start in week {expected} and not end before it starts")
             expected = phase.last_week + 1
         for names in ([m.name for m in self.sprint_milestones], [w.name for w in self.sprint_windows], [p.name for p in self.phases]):
-            if len(set(names)) != len(names):
-                raise ValueError(f"a name is given twice among {', '.join(names)}")
+            _refuse_repeats(names)
+        _refuse_repeats(self.assessment_stages)
         return self
+
+
+def _utc(instant: dt.datetime) -> dt.datetime:
+    """An instant without offset is meant as UTC, as everywhere else in the settings."""
+    try:
+        return instant.astimezone(dt.UTC) if instant.tzinfo else instant.replace(tzinfo=dt.UTC)
+    except OverflowError:
+        raise ValueError("an instant outside the years 1 to 9999") from None
 
 
 class ClockPolicy(Section):
     """The instant a run looks from."""
 
-    as_of: dt.datetime | None = setting(
+    as_of: Annotated[dt.datetime, AfterValidator(_utc)] | None = setting(
         None, unit="instant", source="P", why="set only for frozen telemetry such as the sample; else the wall clock is asked"
     )
 
@@ -389,11 +448,15 @@ def policy_from(overrides: Mapping[str, Any] | None) -> Policy:
         raise PolicyError(
             f"governance.yaml: found {type(overrides).__name__}, expected sections; write `calibration:` and its keys below it"
         )
-    plain = _without_units(Policy, overrides, "")
+    problems: list[str] = []
+    plain = _without_units(Policy, overrides, "", problems)
     try:
-        return Policy.model_validate(plain)
+        policy = Policy.model_validate(plain)
     except ValidationError as error:
-        raise PolicyError("; ".join(_refusal(detail) for detail in error.errors())) from None
+        problems += _refusals(error)
+    if problems:
+        raise PolicyError("; ".join(problems))
+    return policy
 
 
 def digest(policy: Policy) -> str:
@@ -406,7 +469,7 @@ def catalogue(policy: Policy) -> Iterator[dict[str, str]]:
     """One entry a value: path, value, unit, bounds, source and reason."""
     for name, section in policy:
         for key, field in type(section).model_fields.items():
-            extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+            extra = _extra(field)
             yield {
                 "path": f"{name}.{key}",
                 "value": json.dumps(section.model_dump(mode="json")[key], ensure_ascii=False),
@@ -427,40 +490,73 @@ def _bound(mark: Any) -> str:
     return next((f"{sign} {getattr(mark, name)}" for name, sign in _SIGNS.items() if hasattr(mark, name)), "")
 
 
-_WITH_UNIT = re.compile(r"^\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s+(\S.*?)\s*$")
+_WITH_UNIT = re.compile(rf"\s*({_NUMBER})\s+(\S.*?)\s*", re.DOTALL)
+_SHOWN = 80
+"""Characters of a refused value that a message repeats."""
 
 
-def _without_units(section: type[BaseModel], overrides: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _without_units(section: type[BaseModel], overrides: Mapping[Any, Any], path: str, problems: list[str]) -> dict[str, Any]:
+    """``overrides`` with ``"14 days"`` as ``"14"``; what cannot be used is told in ``problems`` and left out."""
     plain: dict[str, Any] = {}
     for key, value in overrides.items():
         here = f"{path}{key}"
-        field = section.model_fields.get(str(key))
+        field = section.model_fields.get(key) if isinstance(key, str) else None
         if field is None:
-            raise PolicyError(f"{here}: unknown key; known here are {', '.join(sorted(section.model_fields))}")
-        if isinstance(value, Mapping) and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            plain[key] = _without_units(field.annotation, value, f"{here}.")
-        elif isinstance(value, str) and _takes_number(field.annotation):
-            plain[key] = _number_in_unit(value, field, here)
+            problems.append(f"{here}: unknown key; known here are {', '.join(sorted(section.model_fields))}")
+            continue
+        nested = field.annotation if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel) else None
+        if nested is not None and value is None:  # a section whose every line is commented out
+            continue
+        if nested is not None and isinstance(value, Mapping):
+            plain[key] = _without_units(nested, value, f"{here}.", problems)
         else:
-            plain[key] = value
+            before = len(problems)
+            number = _in_unit(value, field, here, problems)
+            if len(problems) == before:
+                plain[key] = number
     return plain
 
 
-def _takes_number(annotation: Any) -> bool:
-    arms = get_args(annotation) if get_origin(annotation) is not None else (annotation,)
-    return any(arm in (int, float) for arm in arms)
-
-
-def _number_in_unit(text: str, field: Any, path: str) -> float | str:
-    match = _WITH_UNIT.match(text)
+def _in_unit(value: Any, field: FieldInfo, path: str, problems: list[str]) -> Any:
+    if not {int, float} & {leaf for leaf in _leaves(field.annotation) if isinstance(leaf, type)}:
+        return value
+    if isinstance(value, list | tuple):
+        return [_in_unit(item, field, f"{path}.{number}", problems) for number, item in enumerate(value)]
+    match = _WITH_UNIT.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        return text
-    unit = str(field.json_schema_extra["unit"])
+        return value
+    unit = _extra(field).get("unit", "")
     if match[2] != unit:
-        raise PolicyError(f"{path}: found unit {match[2]}, expected {unit}; write the value in {unit}")
+        problems.append(f"{path}: found unit {match[2][:_SHOWN]!r}, expected {unit}; write the value in {unit}")
     return match[1]
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def _refusals(error: ValidationError) -> list[str]:
+    details = error.errors()
+    # A list whose entries are refused is also told to be too short; that says nothing new.
+    return [
+        _refusal(detail)
+        for detail in details
+        if not (detail["type"] == "too_short" and any(_is_within(other["loc"], detail["loc"]) for other in details))
+    ]
+
+
+def _is_within(path: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(path) > len(outer) and path[: len(outer)] == outer
+
+
+_WORDS = {"extra_forbidden": "unknown key", "model_type": "expected keys and values below it", "dict_type": "expected keys and values"}
 
 
 def _refusal(detail: Any) -> str:
     path = ".".join(str(part) for part in detail["loc"]) or "governance.yaml"
-    return f"{path}: found {detail['input']!r}, {detail['msg'][0].lower()}{detail['msg'][1:]}"
+    message = _WORDS.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+    message = f"{message[0].lower()}{message[1:]}"
+    if detail["type"] == "value_error" and isinstance(detail["input"], Mapping):  # several values that do not fit together
+        return f"{path}: {message}"
+    found = repr(detail["input"])
+    return f"{path}: found {found if len(found) <= _SHOWN else found[:_SHOWN] + '…'}, {message}"
