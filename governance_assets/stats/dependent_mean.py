@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from governance_assets.stats.arrays import Floats, share, vector
-from governance_assets.stats.serial_simulation import cosines, critical_value, shift_values, simulated_coverage, simulated_size
+from governance_assets.stats.serial_simulation import calibrate, cosines, critical_value, shift_values, simulated_size
 from governance_assets.stats.share_bounds import effective_cases, exact_bounds
 
 LEAST_WEEKS = 4
@@ -62,8 +62,9 @@ def mean_interval(values: Any, confidence: float = 0.9, *, weights: Any = None) 
     """Mean of weekly values without bounds, such as errors or differences of scores, with an interval.
 
     ``values`` (T,) one a week in time order, any unit; ``weights`` (T,) not negative, such as tasks a week: then the mean is that
-    over tasks. The variance of the mean comes from a few cosines of the (weighted) deviations, the critical value from
-    simulated autoregressive series, so that the interval holds on average over autocorrelations of 0 to 0.9.
+    over tasks. The variance of the mean comes from a few slow cosines of the (weighted) deviations. The critical value makes the
+    interval hold on average over simulated series with autocorrelations of 0 to 0.9; it is raised where series with the estimated
+    autocorrelation need more.
 
     Least sample size: 4 weeks for an interval at all, 26 for one worth a verdict. NaN weeks are skipped.
     Raises ValueError for wrong shapes, negative weights, infinite values or a confidence outside (0, 1).
@@ -77,19 +78,20 @@ def mean_interval(values: Any, confidence: float = 0.9, *, weights: Any = None) 
     series = _series(values, weights, share("confidence", confidence))
     if series.n < LEAST_WEEKS:
         return series.without_interval()
-    half = series.critical_value * np.sqrt(series.variance)
-    covered = simulated_coverage(simulated_size(series.n), series.autocorrelation, series.confidence)
-    return series.interval(series.mean - half, series.mean + half, covered)
+    calibration = calibrate(simulated_size(series.n), series.autocorrelation, series.confidence)
+    half = calibration.factor * series.critical_value * np.sqrt(series.variance)
+    return series.interval(series.mean - half, series.mean + half, calibration.coverage)
 
 
 def share_interval(values: Any, confidence: float = 0.9, *, weights: Any = None) -> MeanInterval:
     """Mean of weekly shares within 0 to 1, such as coverages, with an interval that stays within 0 to 1.
 
-    ``values`` (T,) shares, one a week in time order; ``weights`` (T,) not negative, such as tasks a week: then the mean is that over
-    tasks. The variance of the mean is turned into a number of independent cases that would have it, lowered for the few degrees of
-    freedom by the simulated critical value of ``mean_interval``, and the exact binomial interval of so many cases is
-    returned. Near 0 and 1 it is wider inwards than outwards, as the truth is. When every week is 0, or every week 1, each week
-    counts as one case.
+    ``values`` (T,) shares, one a week in time order; ``weights`` (T,) not negative, such as tasks a week: then the mean is
+    that over tasks. The variance of the mean is turned into the number of independent cases that would have it, lowered
+    for its few degrees of freedom by the simulated critical value of ``mean_interval``, and the exact binomial interval
+    of so many cases is returned: near 0 and 1 it reaches further inwards than outwards. The critical value is raised where
+    simulated shares with this mean, spread and autocorrelation need it. When every week is 0, or every week 1, each
+    week counts as one case.
 
     Least sample size: 4 weeks for an interval at all, 26 for one worth a verdict. NaN weeks are skipped.
     Raises ValueError for wrong shapes, values outside [0, 1], negative weights or a confidence outside (0, 1).
@@ -98,7 +100,7 @@ def share_interval(values: Any, confidence: float = 0.9, *, weights: Any = None)
 
     >>> interval = share_interval([1.0] * 26)
     >>> interval.upper, round(interval.lower, 2)
-    (1.0, 0.75)
+    (1.0, 0.76)
     """
     series = _series(values, weights, share("confidence", confidence))
     if ((series.used < 0) | (series.used > 1)).any():
@@ -106,10 +108,11 @@ def share_interval(values: Any, confidence: float = 0.9, *, weights: Any = None)
     if series.n < LEAST_WEEKS:
         return series.without_interval()
     mean = min(max(series.mean, 0.0), 1.0)
-    cases = effective_cases(mean, series.variance, series.n, series.critical_value, series.confidence)
     spread = float(np.square(series.used - mean).mean())
-    covered = simulated_coverage(simulated_size(series.n), series.autocorrelation, series.confidence, mean=mean, spread=spread)
-    return series.interval(*exact_bounds(mean, float(cases), series.confidence), covered)
+    calibration = calibrate(simulated_size(series.n), series.autocorrelation, series.confidence, mean=mean, spread=spread)
+    widened = calibration.factor * series.critical_value
+    cases = effective_cases(mean, series.variance, series.n, widened, series.confidence)
+    return series.interval(*exact_bounds(mean, float(cases), series.confidence), calibration.coverage)
 
 
 def interval_verdict(lower: float, upper: float, least: float, most: float) -> Literal["pass", "fail", "inconclusive", "not_enough_data"]:
