@@ -74,7 +74,7 @@ def _rules_in(value: Any) -> list[Rule]:
 
 def _artifact(made: type[Contract]) -> dict[str, Any]:
     rows = tuple(
-        (column.name, _type(column.type), column.unit or "", _accepted(column), column.description, column.null or "never null")
+        (column.name, _type(column.type), column.unit or "", _accepted(column), column.description, column.null or "")
         for column in contracts.columns(made)
     )
     return {

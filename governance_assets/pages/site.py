@@ -25,6 +25,7 @@ FRONT, CATALOGUE, DATA = "index.html", "catalogue.html", "data.html"
 MAX_FRONT_BYTES = 2_000_000
 _MOST_MESSAGES = 40  # of one rule on one artifact; the rest is counted
 _MOST_RECORDS = 500  # refused records on the data page; the rest is counted
+_LONG_CELL = 40  # a table with longer cells is stacked on a phone; others scroll sideways
 _PAGE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _RESERVED = {FRONT, CATALOGUE, DATA}
 _RECORD_COLUMNS = ("file", "row", "column", "found", "expected", "next_step", "scope", "rows")
@@ -148,13 +149,13 @@ def _frame(front: Front, models: Mapping[str, Page]) -> dict[str, Any]:
         "is_synthetic": front.is_synthetic,
         "provenance": front.provenance,
         "links": [*links, (CATALOGUE, "Catalogue"), (DATA, "Refused data")],
-        "style": Markup(_style()),
+        "style": _style(),
     }
 
 
-def _style() -> str:
+def _style() -> Markup:
     light, dark = theme.declarations(theme.LIGHT), theme.declarations(theme.DARK)
-    return render.template("style.css").render(light=light, dark=dark) + plots.style()
+    return Markup(render.template("style.css").render(light=light, dark=dark)) + plots.style()
 
 
 def _front(front: Front, models: Mapping[str, Page]) -> dict[str, Any]:
@@ -212,7 +213,8 @@ def table_view(table: Table) -> dict[str, Any]:
     ]
     units = [column.unit for column in table.columns]
     rows = [[_cell(value, kind, unit) for value, kind, unit in zip(row, kinds, units, strict=True)] for row in table.rows]
-    return {"columns": columns, "rows": rows, "note": table.note}
+    stacks = any(len(cell) > _LONG_CELL for row in rows for cell in row)
+    return {"columns": columns, "rows": rows, "note": table.note, "stacks": stacks}
 
 
 def _cell(value: Any, kind: str, unit: str) -> str:
