@@ -51,6 +51,7 @@ class LandedFile(Contract, artifact="", key=()):
     """Columns shared by every feed's manifest; each feed's own contract is made from it below."""
 
     file_sha256: str = field("SHA-256 of the file's bytes as it arrived; the same file twice is one row")
+    context: str = field("What the file's place adds to its rows: the model a hub's folder names; empty when the file says it all")
     origin: str = field("Path below the telemetry folder, with forward slashes; the first in order when several files have these bytes")
     copies: int = field("How many files have these bytes", unit="files", ge=1)
     shape: str = field("Name of the shape it was read as: hubverse or long")
@@ -59,9 +60,15 @@ class LandedFile(Contract, artifact="", key=()):
     landed_sha256: str = field("SHA-256 of the typed rows")
     rows: int = field("Rows that landed", unit="rows", ge=0)
     rejected_rows: int = field("Rows that were refused", unit="rows", ge=0)
+    unused_rows: int = field(
+        "Further rows of the file that are none of this feed: other output types, superseded versions, repeats beside forecasts",
+        unit="rows",
+        ge=0,
+    )
     first_date: str | None = field("Earliest target date, ISO", null="no row landed")
     last_date: str | None = field("Latest target date, ISO", null="no row landed")
     weeks: str = field("Mondays of the weeks its target dates fall in, ISO, separated by commas; empty when no row landed")
+    week_digests: str = field("SHA-256 of the typed rows of each of these weeks, in the same order, separated by commas")
     strata: str = field("Further columns that landed as text, separated by commas; empty when none")
 
 
@@ -72,7 +79,7 @@ def _manifest(feed: Feed) -> type[Contract]:
         (LandedFile,),
         {"__doc__": f"One landed file; a landed row is {feed.row}.", "__module__": __name__, "__qualname__": name},
         artifact=feed.name,
-        key=("file_sha256",),
+        key=("file_sha256", "context"),
     )
 
 

@@ -1,0 +1,45 @@
+"""Counts over manifests and refused records.
+
+Belongs here: sums, shares and differences of the rows handed in. Does not belong here: whether they are acceptable
+(``rules.py``), or the reading of files (``runtime/sources/``).
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def total(rows: pa.Table, column: str) -> int:
+    """Sum of an integer column; 0 for no rows."""
+    return pc.sum(rows[column]).as_py() or 0
+
+
+def refused_share(rows: pa.Table) -> float:
+    """Refused rows over refused and landed rows of all files; 0 when there are none."""
+    return _share(total(rows, "rejected_rows"), total(rows, "rows"))
+
+
+def refused_shares(rows: pa.Table) -> list[tuple[str, float]]:
+    """Origin and share of refused rows of each file, largest first."""
+    files = rows.select(["origin", "rows", "rejected_rows"]).to_pylist()
+    shares = [(file["origin"], _share(file["rejected_rows"], file["rows"])) for file in files]
+    return sorted(shares, key=lambda each: (-each[1], each[0]))
+
+
+def unreadable_files(rejected: pa.Table) -> list[tuple[str, str]]:
+    """File and what was found, for every file that was refused whole."""
+    whole = rejected.filter(pc.equal(rejected["scope"], "file"))
+    return list(zip(whole["file"].to_pylist(), whole["found"].to_pylist(), strict=True))
+
+
+def vanished(rows: pa.Table, past: pa.Table) -> list[str]:
+    """Origins of the past manifest that neither stand in the present one nor have their bytes under another name."""
+    here = set(rows["origin"].to_pylist())
+    bytes_here = set(rows["file_sha256"].to_pylist())
+    files = past.select(["origin", "file_sha256"]).to_pylist()
+    return sorted(file["origin"] for file in files if file["origin"] not in here and file["file_sha256"] not in bytes_here)
+
+
+def _share(refused: int, landed: int) -> float:
+    return refused / (refused + landed) if refused + landed else 0.0

@@ -1,0 +1,254 @@
+"""The telemetry folder: which files there are, what their place says about them, and which are no telemetry.
+
+Belongs here: walking, links and strange files, recognising a hub. Does not belong here: reading a table (``tables.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from governance_assets.runtime.sources.outcome import Context, Refusal, shown
+from governance_assets.runtime.sources.tables import suffix_of
+
+FEED_FOLDERS = ("forecasts", "observations")
+_MODEL_FOLDERS = ("model-output", "data-processed", "data-forecasts")
+_TRUTH_FOLDERS = ("target-data", "data-truth")
+_TRUTH_RANKS = ("oracle-output", "time-series")
+_ISO_DATE = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that may hold a feed. Of the files of one hub's truth only the lowest ``rank`` that lands is read."""
+
+    path: Path
+    origin: str
+    suffix: str
+    context: Context
+    hub: str | None = None
+    rank: int = 0
+
+
+@dataclass
+class Found:
+    """Everything in a telemetry folder."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    ignored: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[tuple[str, Refusal]] = field(default_factory=list)
+
+
+def find(folder: Path) -> Found:
+    """Walk ``folder`` in the order of its paths."""
+    root = folder.resolve()
+    found = Found()
+    if _is_hub(root):
+        _find_hub(root, root, found)
+        return found
+    for entry in _entries(root, root, found):
+        if entry.name in FEED_FOLDERS and entry.is_dir():
+            if _is_hub(entry):
+                _find_hub(entry, root, found)
+            else:
+                _find_long(entry, root, entry.name, found)
+        elif entry.is_dir():
+            if any(_is_hub(inner) for inner in (entry,)):
+                _find_hub(entry, root, found)
+            else:
+                found.ignored.append((entry.name + "/", "no feed reads this folder"))
+        else:
+            _offer(entry, root, Context("long", "any"), found)
+    return found
+
+
+def _entries(folder: Path, root: Path, found: Found) -> Iterator[Path]:
+    """Plain files and folders of ``folder`` in order; everything strange is told instead."""
+    try:
+        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        found.refused.append((_origin(folder, root) + "/", _no_access(error)))
+        return
+    for entry in entries:
+        origin = _origin(entry, root)
+        try:
+            mode = entry.lstat().st_mode
+        except OSError as error:
+            found.refused.append((origin, _no_access(error)))
+            continue
+        if stat.S_ISLNK(mode):
+            _tell_link(entry, root, found)
+        elif entry.name.startswith("."):
+            found.ignored.append((origin, "a hidden file"))
+        elif stat.S_ISDIR(mode):
+            if suffix_of(entry.name):
+                found.ignored.append((origin, "a folder with the name of a table; the files in it are read"))
+            yield entry
+        elif stat.S_ISREG(mode):
+            yield entry
+        else:
+            found.refused.append((origin, _file("a pipe, socket or device", "a plain file", "copy its content into a file")))
+
+
+def _tell_link(entry: Path, root: Path, found: Found) -> None:
+    origin = _origin(entry, root)
+    try:
+        target = entry.resolve(strict=True)
+    except (OSError, RuntimeError):
+        found.refused.append((origin, _file("a link to nothing", "a plain file", "remove the link or mend it")))
+        return
+    if target.is_relative_to(root):
+        found.ignored.append((origin, "a link to something that is read in its own place"))
+    else:
+        found.refused.append((origin, _file("a link out of the telemetry folder", "a plain file", "copy the file into the folder")))
+
+
+def _file(found: str, expected: str, next_step: str) -> Refusal:
+    return Refusal("file", None, None, shown(found), expected, next_step, 0)
+
+
+def _no_access(error: OSError) -> Refusal:
+    return _file(f"no access ({error.strerror or error})", "a readable file", "give the process the right to read it")
+
+
+def no_access(error: OSError) -> Refusal:
+    """The refusal of a file that could not be opened."""
+    return _no_access(error)
+
+
+def _origin(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode()
+
+
+def _offer(path: Path, root: Path, context: Context, found: Found, hub: str | None = None, rank: int = 0) -> None:
+    origin, suffix = _origin(path, root), suffix_of(path.name)
+    if suffix is None:
+        found.ignored.append((origin, "not a table: no known ending"))
+    else:
+        found.candidates.append(Candidate(path, origin, suffix, context, hub, rank))
+
+
+def _files(folder: Path, root: Path, found: Found) -> Iterator[Path]:
+    for entry in _entries(folder, root, found):
+        if entry.is_dir():
+            yield from _files(entry, root, found)
+        else:
+            yield entry
+
+
+def _find_long(folder: Path, root: Path, feed_folder: str, found: Found) -> None:
+    role = "forecasts" if feed_folder == "forecasts" else "observations"
+    for path in _files(folder, root, found):
+        as_of = _date_in(_origin(path, folder)) if role == "observations" else None
+        _offer(path, root, Context("long", role, as_of=as_of), found)
+
+
+def _date_in(text: str) -> str | None:
+    dates = _ISO_DATE.findall(text)
+    return dates[-1] if dates else None
+
+
+# ---------------------------------------------------------------- hubs
+
+
+def _is_hub(folder: Path) -> bool:
+    return _model_folder(folder) is not None
+
+
+def _model_folder(folder: Path) -> Path | None:
+    admin = _json_object(folder / "hub-config" / "admin.json")
+    named = admin.get("model_output_dir")
+    names = ([named] if isinstance(named, str) and named not in ("", ".", "..") and "/" not in named else []) + list(_MODEL_FOLDERS)
+    return next((folder / name for name in names if (folder / name).is_dir() and not (folder / name).is_symlink()), None)
+
+
+def _find_hub(hub: Path, root: Path, found: Found) -> None:
+    tasks = HubTasks.read(hub / "hub-config" / "tasks.json")
+    models = _model_folder(hub)
+    name = _origin(hub, root)
+    for entry in _entries(hub, root, found):
+        if entry == models:
+            for path in _files(entry, root, found):
+                _offer(path, root, _model_context(path, entry, tasks), found, name)
+        elif entry.name in _TRUTH_FOLDERS and entry.is_dir():
+            for path in _files(entry, root, found):
+                inside = _origin(path, entry)
+                context = Context("hubverse", "observations", as_of=_date_in(inside), task_columns=tasks.columns)
+                _offer(path, root, context, found, name, _truth_rank(inside))
+        elif entry.name == "observations" and hub == root and entry.is_dir():
+            _find_long(entry, root, "observations", found)
+        else:
+            found.ignored.append((_origin(entry, root) + ("/" if entry.is_dir() else ""), "part of the hub, but no telemetry"))
+
+
+def _truth_rank(inside: str) -> int:
+    return next((rank for rank, stem in enumerate(_TRUTH_RANKS) if inside.startswith(stem)), len(_TRUTH_RANKS))
+
+
+def _model_context(path: Path, models: Path, tasks: HubTasks) -> Context:
+    parts = path.relative_to(models).parts
+    stem = path.name[: -len(suffix_of(path.name) or "")]
+    dated = re.match(r"(\d{4}-\d{2}-\d{2})-(.+)", stem)
+    model = parts[0] if len(parts) > 1 else dated[2] if dated else stem
+    return Context(
+        "hubverse",
+        "forecasts",
+        model_id=model.encode("utf-8", "backslashreplace").decode(),
+        reference_date=dated[1] if dated else None,
+        units=tasks.units,
+        round_column=tasks.round_column,
+        task_columns=tasks.columns,
+    )
+
+
+@dataclass(frozen=True)
+class HubTasks:
+    """What a hub's ``tasks.json`` says about its columns, in any version of its schema; empty when it says nothing."""
+
+    columns: tuple[str, ...] | None = None
+    units: tuple[tuple[str, str], ...] = ()
+    round_column: str | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> HubTasks:
+        """From the file, as far as it can be understood."""
+        columns: dict[str, None] = {}
+        units: dict[str, str] = {}
+        round_column = None
+        for each in _objects(_json_object(path).get("rounds")):
+            if each.get("round_id_from_variable") is True and isinstance(each.get("round_id"), str):
+                round_column = each["round_id"]
+            for task in _objects(each.get("model_tasks")):
+                ids = task.get("task_ids")
+                columns.update(dict.fromkeys(ids if isinstance(ids, dict) else ()))
+                units.update(_task_units(task))
+        if len(set(units.values())) == 1:
+            units = {"": next(iter(units.values()))}
+        return cls(tuple(columns) or None, tuple(sorted(units.items())), round_column)
+
+
+def _task_units(task: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for target in _objects(task.get("target_metadata")):
+        unit, keys = target.get("time_unit"), target.get("target_keys")
+        if not isinstance(unit, str):
+            continue
+        named: Any = next(iter(keys.values()), "") if isinstance(keys, dict) and keys else ""
+        for name in named if isinstance(named, list) else [named]:
+            yield str(name), unit.lower().removesuffix("s")
+
+
+def _objects(value: object) -> Sequence[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

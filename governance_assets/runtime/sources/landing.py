@@ -1,0 +1,211 @@
+"""Where typed rows lie once they have arrived: content-addressed files, their index, and the quarantine.
+
+Belongs here: writing, naming and finding landed files. Does not belong here: reading what arrives (``intake.py``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from governance_assets.runtime.sources.outcome import Refusal
+from governance_assets.runtime.sources.typed import literal, quoted
+from governance_assets.stats.digest import part_digests
+
+FORECAST_TYPES: tuple[tuple[str, pa.DataType], ...] = (
+    ("model_id", pa.string()),
+    ("reference_date", pa.date32()),
+    ("horizon", pa.int64()),
+    ("target", pa.string()),
+    ("location", pa.string()),
+    ("target_end_date", pa.date32()),
+)
+LANDED: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
+    "quantile_forecasts": (*FORECAST_TYPES, ("quantile_level", pa.float64()), ("predicted", pa.float64())),
+    "sample_forecasts": (*FORECAST_TYPES, ("sample_id", pa.string()), ("predicted", pa.float64())),
+    "observations": (
+        ("target", pa.string()),
+        ("location", pa.string()),
+        ("target_end_date", pa.date32()),
+        ("observed", pa.float64()),
+    ),
+}
+"""Columns every landing of a feed has, strata apart."""
+
+VERSION_COLUMN = "as_of"
+"""Carried by landings of observations that are versioned, and by no view."""
+
+_SQL_TYPES = {pa.string(): "VARCHAR", pa.date32(): "DATE", pa.int64(): "BIGINT", pa.float64(): "DOUBLE"}
+_DAYS_TO_MONDAY = 3  # 1970-01-01 was a Thursday
+
+
+def mondays(dates: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Days since 1970 of the Monday of each date."""
+    days = dates.cast(pa.int32()).to_numpy().astype(np.int64)
+    return days - (days + _DAYS_TO_MONDAY) % 7
+
+
+def iso(day: int) -> str:
+    """An ISO date from days since 1970."""
+    return (dt.date(1970, 1, 1) + dt.timedelta(days=int(day))).isoformat()
+
+
+class Store:
+    """Landings, their index and the quarantine below one home folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._index = home / "landing" / "index"
+
+    def path(self, feed: str, sha256: str) -> Path:
+        """Where the rows with this digest lie."""
+        return self.home / relative_path(feed, sha256)
+
+    def land(self, feed: str, rows: pa.Table) -> dict[int, dict[str, Any]]:
+        """Write ``rows``, sorted by ``file`` and week, one landing a file, unless it lies there already.
+
+        Returns what a manifest says of each file that has rows.
+        """
+        file = rows["file"].to_numpy()
+        weeks = mondays(rows["target_end_date"])
+        starts = np.flatnonzero(np.diff(file, prepend=-1).astype(bool) | np.diff(weeks, prepend=0).astype(bool)) if len(file) else []
+        lengths = np.diff(np.append(starts, len(file))).astype(int)
+        rows = rows.drop_columns(["file"])
+        digests = part_digests(rows, [name for name in rows.column_names if name not in ("predicted", "observed")], lengths.tolist())
+        landed: dict[int, dict[str, Any]] = {}
+        owners = file[starts] if len(file) else []
+        for each in np.unique(owners).tolist():
+            own = np.flatnonzero(owners == each)
+            begin, size = int(starts[own[0]]), int(lengths[own].sum())
+            names = [iso(weeks[starts[at]]) for at in own]
+            landed[each] = self._land_file(feed, rows.slice(begin, size), names, [digests[at] for at in own])
+        return landed
+
+    def land_nothing(self, feed: str, strata: Sequence[str]) -> dict[str, Any]:
+        """The landing of a file whose every row was refused."""
+        schema = pa.schema([*LANDED[feed], *((name, pa.string()) for name in strata)])
+        return self._land_file(feed, schema.empty_table(), [], [])
+
+    def _land_file(self, feed: str, rows: pa.Table, weeks: list[str], digests: list[str]) -> dict[str, Any]:
+        identity = json.dumps([feed, [[f.name, str(f.type)] for f in rows.schema], weeks, digests])
+        sha256 = hashlib.sha256(identity.encode()).hexdigest()
+        path = self.path(feed, sha256)
+        if not path.is_file():
+            with _replacing(path) as temporary:
+                pq.write_table(rows, temporary, compression="zstd", row_group_size=1 << 18)
+        dates = rows["target_end_date"].cast(pa.int32()).to_numpy()
+        return {
+            "landed_sha256": sha256,
+            "rows": rows.num_rows,
+            "first_date": iso(dates.min()) if len(dates) else None,
+            "last_date": iso(dates.max()) if len(dates) else None,
+            "weeks": weeks,
+            "week_digests": digests,
+            "strata": [name for name in rows.column_names if name not in _fixed(feed)],
+        }
+
+    def recall(self, key: str) -> dict[str, Any] | None:
+        """What was remembered under ``key``, if every landing it names still lies there."""
+        try:
+            entry = json.loads((self._index / key[:2] / f"{key}.json").read_bytes())
+            kept = all(self.path(feed, landing["landed_sha256"]).is_file() for feed, landing in entry["landings"].items())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        return entry if kept else None
+
+    def remember(self, key: str, entry: dict[str, Any]) -> None:
+        """Remember ``entry``; losing it only costs time."""
+        with _replacing(self._index / key[:2] / f"{key}.json", is_lasting=False) as temporary:
+            temporary.write_text(json.dumps(entry), encoding="utf-8")
+
+    def quarantine(self, data: bytes, sha256: str, origin: str, refusal: Refusal) -> None:
+        """Keep a copy of a file that cannot be read, with the reason beside it."""
+        copy = self.home / "quarantine" / sha256
+        if not copy.is_file():
+            with _replacing(copy) as temporary:
+                temporary.write_bytes(data)
+        reason = json.dumps({"file": origin, "sha256": sha256, **asdict(refusal)}, indent=1, ensure_ascii=True, sort_keys=True)
+        note = copy.with_name(f"{sha256}.json")
+        if not note.is_file() or note.read_text(encoding="utf-8") != reason:
+            with _replacing(note) as temporary:
+                temporary.write_text(reason, encoding="utf-8")
+
+
+def relative_path(feed: str, sha256: str) -> str:
+    """Path of a landing below the home folder."""
+    return f"landing/{feed}/{sha256}.parquet"
+
+
+def _fixed(feed: str) -> set[str]:
+    return {name for name, _ in LANDED[feed]} | {VERSION_COLUMN}
+
+
+@contextlib.contextmanager
+def _replacing(path: Path, *, is_lasting: bool = True) -> Iterator[Path]:
+    """A temporary file beside ``path`` that takes its place when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        if is_lasting:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def landed_relation(con: duckdb.DuckDBPyConnection, feed: str, manifest: pa.Table, home: Path, weeks: Sequence[dt.date] | None) -> str:
+    """Make a view of the landed rows of ``feed`` whose target date falls in ``weeks`` (Mondays; None for all); returns its name."""
+    wanted = None if weeks is None else {week.isoformat() for week in weeks}
+    by_strata: dict[tuple[str, ...], set[str]] = {}
+    all_strata: dict[str, None] = {}
+    for file in manifest.select(["landed_path", "weeks", "strata", "rows"]).to_pylist():
+        strata = tuple(filter(None, file["strata"].split(",")))
+        all_strata.update(dict.fromkeys(strata))
+        if file["rows"] and (wanted is None or wanted & set(file["weeks"].split(","))):
+            by_strata.setdefault(strata, set()).add(str(home / file["landed_path"]))
+    names = [*(f"CAST({quoted(n)} AS {_SQL_TYPES[t]}) AS {quoted(n)}" for n, t in LANDED[feed]), *map(quoted, sorted(all_strata))]
+    parts = [_part(feed, strata, sorted(paths)) for strata, paths in sorted(by_strata.items())]
+    nothing = ", ".join(
+        [f"CAST(NULL AS {_SQL_TYPES[kind]}) AS {quoted(name)}" for name, kind in LANDED[feed]]
+        + [f"CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in sorted(all_strata)]
+    )
+    union = " UNION ALL BY NAME ".join([f"(SELECT {nothing} WHERE FALSE)", *parts])
+    view = f"landed_{feed}"
+    where = "" if weeks is None else f" WHERE {_in_weeks(weeks)}"
+    con.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(view)} AS SELECT {', '.join(names)} FROM ({union}){where}")
+    return view
+
+
+def _part(feed: str, strata: Sequence[str], paths: Sequence[str]) -> str:
+    columns = ", ".join(quoted(name) for name in [*(name for name, _ in LANDED[feed]), *strata])
+    return f"(SELECT {columns} FROM read_parquet([{', '.join(map(literal, paths))}]))"
+
+
+def _in_weeks(weeks: Sequence[dt.date]) -> str:
+    """SQL: the target date lies in one of the weeks; neighbouring weeks are one range."""
+    ranges: list[tuple[dt.date, dt.date]] = []
+    for monday in sorted(set(weeks)):
+        end = monday + dt.timedelta(days=7)
+        if ranges and ranges[-1][1] == monday:
+            ranges[-1] = (ranges[-1][0], end)
+        else:
+            ranges.append((monday, end))
+    tests = [f"(target_end_date >= DATE '{first}' AND target_end_date < DATE '{end}')" for first, end in ranges]
+    return " OR ".join(tests) if tests else "FALSE"
