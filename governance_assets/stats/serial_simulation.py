@@ -104,7 +104,7 @@ def cosines(n: int) -> Floats:
 def critical_value(size: int, confidence: float) -> float:
     """The factor on the standard error of the mean of ``size`` weeks that makes an interval with this confidence.
 
-    At 26 weeks and 90 % it is 2.6, against the 2.1 of a t distribution, which takes the long-run variance as unbiased.
+    At 26 weeks and 90 % it is 2.6, against the 2.0 of a t distribution, which takes the long-run variance as unbiased.
 
     >>> round(critical_value(26, 0.9), 1)
     2.6
