@@ -1,0 +1,266 @@
+"""What the history says about a partition: entries, their identity, and what a further entry makes of them.
+
+Belongs here: the shapes of the ledger and the decision between revision, restatement, attestation and nothing at all.
+Does not belong here: connections and files (``runtime/store.py``) or reads and commits (``runtime/history.py``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from governance_assets.contract import Contract
+from governance_assets.finding import Finding
+
+Kind = Literal["revision", "restatement", "attestation", "judgement", "refusal", "unchanged"]
+
+_INSTANT = pa.timestamp("us", tz="UTC")
+LEDGER = pa.schema(
+    [
+        ("entry", pa.int64()),
+        ("artifact", pa.string()),
+        ("partition_key", pa.string()),
+        ("revision", pa.int64()),
+        ("kind", pa.string()),
+        ("content_sha256", pa.string()),
+        ("row_count", pa.int64()),
+        ("is_open", pa.bool_()),
+        ("as_of", _INSTANT),
+        ("recorded_at", _INSTANT),
+        ("run_id", pa.string()),
+        ("code_version", pa.string()),
+        ("git_revision", pa.string()),
+        ("git_dirty", pa.bool_()),
+        ("policy_sha256", pa.string()),
+        ("findings_sha256", pa.string()),
+        ("inputs_sha256", pa.string()),
+        ("inputs", pa.string()),
+        ("source_commands", pa.string()),
+        ("committed_by", pa.string()),
+    ]
+)
+FINDINGS = pa.schema(
+    [
+        ("entry", pa.int64()),
+        ("position", pa.int64()),
+        ("artifact", pa.string()),
+        ("partition_key", pa.string()),
+        ("revision", pa.int64()),
+        ("recorded_at", _INSTANT),
+        ("rule", pa.string()),
+        ("subject", pa.string()),
+        ("outcome", pa.string()),
+        ("severity", pa.string()),
+        ("value", pa.float64()),
+        ("limit", pa.float64()),
+        ("unit", pa.string()),
+        ("message", pa.string()),
+        ("remedy", pa.string()),
+        ("sources", pa.string()),
+    ]
+)
+TABLES: Mapping[str, pa.Schema] = {"ledger": LEDGER, "findings": FINDINGS}
+OWN_COLUMNS = ("partition_key", "revision", "recorded_at")
+"""Columns that the history adds to those of a contract."""
+
+
+@dataclass(frozen=True, order=True)
+class Input:
+    """Something recorded that an entry was computed from.
+
+    A landed file has its feed as artifact, its origin as partition and revision 0.
+    """
+
+    artifact: str
+    partition_key: str
+    revision: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Who commits, from where and under which policy: shared by all entries of one commit."""
+
+    run_id: str
+    as_of: dt.datetime
+    code_version: str
+    git_revision: str | None
+    git_dirty: bool | None
+    policy_sha256: str
+    source_commands: tuple[str, ...]
+    committed_by: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one computation has to say about one partition of one artifact; ``rows`` None means they were refused."""
+
+    contract: type[Contract]
+    partition_key: str
+    rows: pa.Table | None
+    inputs: tuple[Input, ...]
+    findings: tuple[Finding, ...]
+    code_version: str
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the history made of an entry; ``recorded_at`` is when its content stood in the ledger with these findings."""
+
+    artifact: str
+    partition_key: str
+    revision: int | None
+    content_sha256: str | None
+    kind: Kind
+    recorded_at: dt.datetime | None
+    row_count: int | None
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest revision of a partition, with what its newest entry says of it.
+
+    ``recorded_at`` is when the revision was recorded, ``attested_at`` when an entry last confirmed or judged it.
+    """
+
+    artifact: str
+    partition_key: str
+    revision: int
+    content_sha256: str
+    row_count: int
+    is_open: bool
+    as_of: dt.datetime
+    recorded_at: dt.datetime
+    attested_at: dt.datetime
+    entry: int
+    kind: Kind
+    run_id: str
+    code_version: str
+    policy_sha256: str
+    inputs_sha256: str
+
+
+Identity = tuple[str | None, str, str, str, str, dt.date | None]
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known of a partition: its head, if rows were ever recorded, and its newest entry."""
+
+    head: Head | None
+    identity: Identity
+    recorded_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An entry made ready before the lock is taken: everything but its place in the ledger.
+
+    A judgement says nothing about rows, openness and inputs: it takes them from the head that it judges.
+    """
+
+    artifact: str
+    partition_key: str
+    is_judgement: bool
+    content_sha256: str | None
+    row_count: int | None
+    is_open: bool
+    as_of: dt.datetime
+    code_version: str
+    policy_sha256: str
+    findings_sha256: str
+    inputs: str
+
+    def about(self, head: Head, inputs: str) -> Claim:
+        """This judgement, with what it takes from the ``head`` that it judges."""
+        return replace(self, content_sha256=head.content_sha256, row_count=head.row_count, is_open=head.is_open, inputs=inputs)
+
+    def identity(self) -> Identity:
+        """What must be equal for nothing to be written; run and commit are no part of it."""
+        return identity(
+            self.content_sha256,
+            sha256(self.inputs),
+            self.code_version,
+            self.policy_sha256,
+            self.findings_sha256,
+            self.as_of if self.is_open else None,
+        )
+
+
+def identity(content: str | None, inputs: str, code: str, policy: str, findings: str, open_as_of: dt.datetime | None) -> Identity:
+    """The identity of an entry; an open partition has the UTC day it was looked at among it."""
+    return content, inputs, code, policy, findings, None if open_as_of is None else open_as_of.astimezone(dt.UTC).date()
+
+
+def decide(claim: Claim, known: State | None) -> tuple[Kind, int | None]:
+    """The kind of entry that ``claim`` becomes after what is ``known``, and its revision.
+
+    Changed content is a new revision, and a restatement when the one before was closed. Equal content with another identity
+    is an attestation of the same revision; an identity equal to that of the newest entry is nothing new.
+    """
+    head = known.head if known else None
+    revision = head.revision if head else None
+    if known is not None and claim.identity() == known.identity:
+        return "unchanged", None if claim.content_sha256 is None else revision
+    if claim.is_judgement:
+        return "judgement", revision
+    if claim.content_sha256 is None:
+        return "refusal", None
+    if head is None:
+        return "revision", 1
+    if head.content_sha256 == claim.content_sha256:
+        return "attestation", head.revision
+    return "revision" if head.is_open else "restatement", head.revision + 1
+
+
+def state_after(known: State | None, row: Mapping[str, Any]) -> State:
+    """What is known of a partition after one more ledger ``row`` of it."""
+    before = known.head if known else None
+    head = before
+    if row["revision"] is not None:
+        is_same = before is not None and before.revision == row["revision"]
+        recorded_at = before.recorded_at if before is not None and is_same else row["first_recorded_at"]
+        copied = {one.name: row[one.name] for one in fields(Head) if one.name not in ("recorded_at", "attested_at")}
+        head = Head(recorded_at=recorded_at, attested_at=row["recorded_at"], **copied)
+    open_as_of = row["as_of"] if row["is_open"] else None
+    told = (row["content_sha256"], row["inputs_sha256"], row["code_version"], row["policy_sha256"], row["findings_sha256"])
+    return State(head, identity(*told, open_as_of), row["recorded_at"])
+
+
+def inputs_text(inputs: Iterable[Input]) -> str:
+    """The inputs as JSON, sorted, each once."""
+    return json.dumps([asdict(one) for one in sorted(set(inputs))], separators=(",", ":"))
+
+
+def findings_digest(findings: Sequence[Finding]) -> str:
+    """SHA-256 of the findings in any order."""
+    texts = sorted(json.dumps(finding.model_dump(mode="python"), sort_keys=True) for finding in findings)
+    return sha256("\n".join(texts))
+
+
+def sha256(text: str) -> str:
+    """SHA-256 of ``text`` in UTF-8; unpaired surrogates count as their escapes."""
+    return hashlib.sha256(storable(text).encode()).hexdigest()
+
+
+def storable(text: str) -> str:
+    """``text`` with unpaired surrogates, such as undecodable file names have, written as escapes: UTF-8 has no place for them."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def findings_table(findings: Sequence[Finding], row: Mapping[str, Any]) -> pa.Table:
+    """The findings of one ledger ``row``, as the history keeps them."""
+    shared = {name: [row[name]] * len(findings) for name in ("entry", "artifact", "partition_key", "revision", "recorded_at")}
+    columns = shared | {"position": list(range(1, len(findings) + 1))}
+    for name in FINDINGS.names:
+        if name not in columns:
+            values = [getattr(finding, name) for finding in findings]
+            columns[name] = [storable(value) if isinstance(value, str) else value for value in values]
+    return pa.table([columns[name] for name in FINDINGS.names], schema=FINDINGS)

@@ -1,0 +1,362 @@
+"""The DuckLake behind the history: opening it, its commit lock, its transactions, its tables.
+
+Belongs here: everything that knows DuckDB, SQLite, PostgreSQL or Parquet. Does not belong here: what a revision or a
+verdict is (``runtime/ledger.py``) or who asks for which rows (``runtime/history.py``).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.resources
+import importlib.util
+import logging
+import os
+import random
+import re
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+Result = TypeVar("Result")
+_LOG = logging.getLogger(__name__)
+
+CATALOG = "history"
+LOCK_WAIT_S = 60.0
+COMMIT_ATTEMPTS = 8
+INLINED_CELLS = 1500
+"""Inserts of at most this many cells go into the catalogue; a Parquet file is then quicker (measured: about 5 µs a cell against 10 ms)."""
+INLINED_BYTES = 64 * 1024
+
+_SQL_TYPES: Mapping[pa.DataType, str] = {
+    pa.string(): "VARCHAR",
+    pa.bool_(): "BOOLEAN",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.date32(): "DATE",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
+}
+_ARROW_TYPES = {name: kind for kind, name in _SQL_TYPES.items()}
+_PASSING = re.compile(r"database is locked|busy|conflict|could not serialize|deadlock|has been altered", re.IGNORECASE)
+
+
+class HistoryError(RuntimeError):
+    """The history refuses, or cannot do, what was asked; the message names the next step."""
+
+
+class HistoryBusy(HistoryError):
+    """Others held the commit lock, or kept committing, for longer than the wait allowed."""
+
+
+class Store:
+    """One connection to a DuckLake, for one thread at a time; close it when done."""
+
+    def __init__(self, location: str, data_path: str | None, read_only: bool, lock_wait_s: float = LOCK_WAIT_S) -> None:
+        self.location = location
+        self.read_only = read_only
+        self.kind, self.catalog = _parse(location)
+        self.data_path = data_path or self._default_data_path()
+        self._lock_wait_s = lock_wait_s
+        self._mutex = threading.RLock()
+        self._is_in_transaction = False
+        self.connection = _connect(self.kind, self.data_path)
+        try:
+            self._attach()
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the catalogue; closing twice is harmless."""
+        self.connection.close()
+
+    def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> duckdb.DuckDBPyConnection:
+        """Run one statement of ours; what comes from elsewhere goes in as a parameter."""
+        return self.connection.execute(sql, parameters)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One snapshot for everything inside, committed at the end; inside another transaction, part of that one."""
+        with self._mutex:
+            if self._is_in_transaction:
+                yield
+                return
+            self.connection.execute("BEGIN")
+            self._is_in_transaction = True
+            try:
+                yield
+                self.connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+            finally:
+                self._is_in_transaction = False
+
+    def append(self, work: Callable[[], Result], what: str) -> Result:
+        """Run ``work`` in one transaction under the commit lock, again when a passing conflict undid it."""
+        if self.read_only:
+            raise HistoryError(f"{self.location} was opened read-only; open it for writing to record {what}")
+        if self._is_in_transaction:
+            raise HistoryError(f"{what} cannot be recorded while reads are pinned; leave the pinned block first")
+        for attempt in range(COMMIT_ATTEMPTS):
+            try:
+                with self._mutex, self.exclusive(), self.transaction():
+                    return work()
+            except duckdb.Error as error:
+                if not _PASSING.search(str(error)):
+                    raise HistoryError(f"{what} could not be recorded: {error}") from error
+                failure = error
+            time.sleep(random.uniform(0.5, 1.0) * 0.02 * 2**attempt)
+        raise HistoryBusy(f"{what} could not be recorded in {COMMIT_ATTEMPTS} attempts: {failure}; try again later") from failure
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the commit lock of this history: no other process commits meanwhile. Freed when the holder dies."""
+        if self.kind == "sqlite":
+            with _file_lock(Path(f"{self.catalog}.lock"), self._lock_wait_s):
+                yield
+        else:
+            with _advisory_lock(self.catalog, self._lock_wait_s):
+                yield
+
+    def tables(self) -> dict[str, pa.Schema]:
+        """Columns of every table, in the order they were added."""
+        found = self.query(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = ? ORDER BY table_name, column_index",
+            [CATALOG],
+        ).fetchall()
+        fields: dict[str, list[pa.Field]] = {}
+        for table, column, kind in found:
+            fields.setdefault(table, []).append(pa.field(column, _ARROW_TYPES[kind]))
+        return {table: pa.schema(columns) for table, columns in fields.items()}
+
+    def snapshot(self) -> int:
+        """Number of the state this transaction sees; every commit makes a new one."""
+        found = self.query(f"SELECT id FROM {CATALOG}.current_snapshot()").fetchone()
+        return int(found[0]) if found is not None else 0
+
+    def create(self, table: str, schema: pa.Schema) -> None:
+        """Create ``table``; every column may be null, for what is required is the contract's affair."""
+        columns = ", ".join(f"{quoted(column.name)} {_SQL_TYPES[column.type]}" for column in schema)
+        self.query(f"CREATE TABLE {qualified(table)} ({columns})")
+
+    def add_column(self, table: str, column: pa.Field) -> None:
+        """Add ``column`` to ``table``; rows that are there have null in it."""
+        self.query(f"ALTER TABLE {qualified(table)} ADD COLUMN {quoted(column.name)} {_SQL_TYPES[column.type]}")
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Insert ``rows`` in one statement; small ones lie in the catalogue, others in a Parquet file."""
+        if not rows.num_rows:
+            return
+        is_small = rows.num_rows * rows.num_columns <= INLINED_CELLS and rows.nbytes <= INLINED_BYTES
+        self.query(f"SET ducklake_default_data_inlining_row_limit = {rows.num_rows if is_small else 0}")
+        self.connection.register("incoming", rows)
+        try:
+            self.query(f"INSERT INTO {qualified(table)} BY NAME SELECT * FROM incoming")
+        finally:
+            self.connection.unregister("incoming")
+
+    def newest_entries(self, condition: str, parameters: list[Any]) -> list[dict[str, Any]]:
+        """For each partition among the entries that meet ``condition``: the newest with rows, and the newest, in their order."""
+        cursor = self.query(
+            f"""
+            SELECT * FROM (
+                SELECT
+                    * EXCLUDE (inputs, source_commands, git_revision, git_dirty, committed_by),
+                    row_number() OVER (PARTITION BY artifact, partition_key ORDER BY entry DESC) AS age,
+                    row_number() OVER (PARTITION BY artifact, partition_key, revision IS NULL ORDER BY entry DESC) AS age_of_kind,
+                    min(recorded_at) OVER (PARTITION BY artifact, partition_key, revision) AS first_recorded_at
+                FROM history.ledger WHERE {condition}
+            ) WHERE age = 1 OR (age_of_kind = 1 AND revision IS NOT NULL)
+            ORDER BY entry
+            """,
+            parameters,
+        )
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+
+    def describe(self, author: str, message: str) -> None:
+        """Name who commits what, in the catalogue's own list of snapshots."""
+        self.query(f"CALL {CATALOG}.set_commit_message(?, ?)", [printable(author), printable(message)])
+
+    def flush(self) -> None:
+        """Move the rows that lie in the catalogue into Parquet files. Call it under the commit lock, outside a transaction."""
+        self.query("CALL ducklake_flush_inlined_data(?)", [CATALOG])
+
+    def tidy(self) -> None:
+        """Flush after a commit; what was committed stands whether this succeeds or not."""
+        try:
+            with self._mutex, self.exclusive():
+                self.flush()
+        except (duckdb.Error, HistoryBusy) as error:
+            _LOG.warning("rows stay in the catalogue until the next flush: %s", error)
+
+    def compact(self) -> None:
+        """Flush, merge small files, and remove files that nothing refers to and that are older than a day.
+
+        Younger ones may belong to a writer that has not committed yet. Snapshots are kept.
+        """
+        with self._mutex, self.exclusive():
+            self.flush()
+            self.query("CALL ducklake_merge_adjacent_files(?)", [CATALOG])
+            for clean_up in ("ducklake_cleanup_old_files", "ducklake_delete_orphaned_files"):
+                self.query(f"CALL {clean_up}(?, older_than => now() - INTERVAL 1 DAY)", [CATALOG])
+
+    def _default_data_path(self) -> str:
+        if self.kind != "sqlite":
+            raise HistoryError(f"a history at {self.kind} needs a data path, a folder or s3://…; set GOVERNANCE_DATA_PATH")
+        return str(Path(self.catalog).parent / "files")
+
+    def _attach(self) -> None:
+        if self.kind == "sqlite" and self.read_only and not Path(self.catalog).exists():
+            raise HistoryError(f"there is no history at {self.catalog}; record something first, for example with governance run")
+        if self.kind == "sqlite":
+            Path(self.catalog).parent.mkdir(parents=True, exist_ok=True)
+        # A history may be moved or copied as a whole: where its files lie is told by the setting, not by the catalogue.
+        options = [f"DATA_PATH {literal(self.data_path)}", "OVERRIDE_DATA_PATH true"]
+        options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 10000"] if self.kind == "sqlite" else []
+        options += ["READ_ONLY"] if self.read_only else []
+        attach = f"ATTACH {literal(f'ducklake:{self.kind}:{self.catalog}')} AS {CATALOG} ({', '.join(options)})"
+        try:
+            if self.read_only:
+                self.query(attach)
+            else:  # the first opener creates the catalogue; the others wait for it
+                with self.exclusive():
+                    self.query(attach)
+        except duckdb.Error as error:
+            raise HistoryError(f"the history at {_without_secrets(self.location)} cannot be opened: {error}") from error
+
+    def _roll_back(self) -> None:
+        try:
+            self.connection.execute("ROLLBACK")
+        except duckdb.Error as error:
+            if "no transaction is active" not in str(error):  # a failed COMMIT has rolled back already
+                raise
+
+
+def quoted(name: str) -> str:
+    """``name`` as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def qualified(table: str) -> str:
+    """``table`` of the history as an SQL identifier."""
+    return f"{CATALOG}.{quoted(table)}"
+
+
+def sql_type(kind: pa.DataType) -> str:
+    """The type of a column in SQL."""
+    return _SQL_TYPES[kind]
+
+
+def literal(text: str) -> str:
+    """``text`` as an SQL string, for the few statements that take no parameters."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def printable(text: str) -> str:
+    """``text`` without control characters and unpaired surrogates, which the catalogue's own statements cannot carry."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def _parse(location: str) -> tuple[str, str]:
+    match = re.fullmatch(r"ducklake:(sqlite|postgres):(.+)", location, re.DOTALL)
+    if match is None:
+        raise HistoryError(f"found history location {location!r}, expected ducklake:sqlite:PATH or ducklake:postgres:CONNECTION")
+    kind, catalog = match.groups()
+    return kind, str(Path(catalog).absolute()) if kind == "sqlite" else catalog
+
+
+def _without_secrets(location: str) -> str:
+    return re.sub(r"(password\s*=\s*)('[^']*'|\S+)|(://[^:@/\s]*:)[^@\s]*(?=@)", r"\1\3***", location)
+
+
+def _connect(kind: str, data_path: str) -> duckdb.DuckDBPyConnection:
+    # Extensions come with the installation and are loaded from there: nothing is downloaded, copied or shared.
+    connection = duckdb.connect(
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_persistent_secrets": "false",
+            "python_enable_replacements": "false",
+        }
+    )
+    is_remote = data_path.startswith("s3://")
+    for name in ("ducklake", f"{kind}_scanner", *(("httpfs",) if is_remote else ())):
+        connection.execute(f"LOAD {literal(str(_extension(name)))}")
+    if is_remote:
+        _let_into_s3(connection)
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET ducklake_max_retry_count = 100")
+    return connection
+
+
+def _extension(name: str) -> Path:
+    package = f"duckdb_extension_{name}"
+    if importlib.util.find_spec(package) is None:
+        raise HistoryError(f"this history needs the package {package.replace('_', '-')}; install governance-assets[scale]")
+    path = Path(str(importlib.resources.files(package))) / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+    if not path.exists():
+        raise HistoryError(f"{package.replace('_', '-')} is not for duckdb {duckdb.__version__}; install equal versions of both")
+    return path
+
+
+def _let_into_s3(connection: duckdb.DuckDBPyConnection) -> None:
+    """Hand the standard AWS variables of the environment to DuckDB, for this connection only."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    given = {
+        "KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID"),
+        "SECRET": os.environ.get("AWS_SECRET_ACCESS_KEY"),
+        "SESSION_TOKEN": os.environ.get("AWS_SESSION_TOKEN"),
+        "REGION": os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
+    }
+    if endpoint:
+        scheme, _, host = endpoint.rstrip("/").partition("://")
+        given |= {"ENDPOINT": host, "URL_STYLE": "path", "USE_SSL": str(scheme == "https").lower()}
+    options = ", ".join(f"{name} {literal(value)}" for name, value in given.items() if value)
+    connection.execute(f"CREATE SECRET history_data (TYPE s3{', ' + options if options else ''})")
+
+
+@contextmanager
+def _file_lock(path: Path, wait_s: float) -> Iterator[None]:
+    with path.open("a") as file:
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise HistoryBusy(f"another process has held {path} for {wait_s:g} s; wait for it, or end it if it hangs") from None
+                time.sleep(random.uniform(0.001, 0.004))
+        yield  # closing the file frees the lock
+
+
+@contextmanager
+def _advisory_lock(connection_string: str, wait_s: float) -> Iterator[None]:
+    if importlib.util.find_spec("psycopg2") is None:
+        raise HistoryError("a history at PostgreSQL needs the package psycopg2-binary; install governance-assets[scale]")
+    import psycopg2
+
+    # A connection of its own, in autocommit, taken before BEGIN: DuckLake repeats a lost commit without asking again what
+    # the newest revision is, so nobody else may commit between our question and our commit. PostgreSQL frees it with the holder.
+    connection = psycopg2.connect(connection_string)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [str(int(wait_s * 1000))])
+            try:
+                cursor.execute("SELECT pg_advisory_lock(%s)", [zlib.crc32(b"governance_assets history")])
+            except psycopg2.errors.LockNotAvailable:
+                raise HistoryBusy(
+                    f"another process has held the commit lock for {wait_s:g} s; wait for it, or end it if it hangs"
+                ) from None
+        yield
+    finally:
+        connection.close()
