@@ -50,7 +50,10 @@ class ContractViolation(ContractError):
     def __init__(self, artifact: str, problems: Sequence[Problem]) -> None:
         self.artifact = artifact
         self.problems = tuple(problems)
-        super().__init__(f"{artifact}: " + "; ".join(str(problem) for problem in self.problems))
+        super().__init__(artifact, self.problems)  # the arguments, so that it survives the way out of another process
+
+    def __str__(self) -> str:
+        return f"{self.artifact}: " + "; ".join(str(problem) for problem in self.problems)
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,12 @@ def field(
     allow_nan: bool = False,
     **bounds: Any,
 ) -> Any:
-    """Declare a column: what it means, its unit, what null means, and its bounds (``ge``, ``gt``, ``le``, ``lt``)."""
+    """Declare a column: what it means, its unit, what null means, and its bounds (``ge``, ``gt``, ``le``, ``lt``).
+
+    ``allow_nan`` admits not-a-number and infinities; bounds do not hold for not-a-number.
+    """
+    if unknown := sorted(bounds.keys() - _COMPARISONS.keys()):
+        raise ContractError(f"no bound is called {', '.join(unknown)}; use {', '.join(_COMPARISONS)}")
     return Field(description=description, json_schema_extra={"unit": unit, "null": null, "allow_nan": allow_nan}, **bounds)
 
 
@@ -171,12 +179,17 @@ def conform(contract: type[Contract], table: pa.Table) -> pa.Table:
         for name in table.column_names
         if name not in schema.names
     ]
+    problems += [
+        Problem(name, f"{table.column_names.count(name)} columns of this name", "one", "drop or rename the others")
+        for name in schema.names
+        if table.column_names.count(name) > 1
+    ]
     if problems:
         raise ContractViolation(contract.artifact, problems)
     arrays = []
     for declared in schema:
         try:
-            arrays.append(table[declared.name].cast(declared.type))
+            arrays.append(_cast(table[declared.name], declared.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
             found = f"{table[declared.name].type} ({error})"
             problems.append(Problem(declared.name, found, str(declared.type), "cast it before returning it"))
@@ -187,16 +200,48 @@ def conform(contract: type[Contract], table: pa.Table) -> pa.Table:
 
 
 def violations(contract: type[Contract], table: pa.Table) -> list[Problem]:
-    """Every problem of a conformed ``table``: nulls, not-a-number, bounds, choices and repeated keys."""
+    """Every problem of a conformed ``table``: nulls, not-a-number, bounds, choices, misnamed partitions and repeated keys."""
     problems: list[Problem] = []
     for declared in columns(contract):
         problems += _column_problems(declared, table[declared.name])
+    problems += _partition_problems(contract, table)
     problems += _key_problems(contract, table)
     return problems
 
 
+def _cast(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    # Arrow's safe cast still makes 1 of "1", true of 2, and a day of any instant in it.
+    kinds = _kind(values.type), _kind(wanted)
+    if kinds[0] != kinds[1] and kinds not in (("instant", "date"), ("date", "instant")) and kinds[0] != "nothing":
+        raise pa.ArrowTypeError(f"a {kinds[0]} is no {kinds[1]}")
+    if kinds == ("instant", "date"):
+        instants = values.cast(pa.timestamp(values.type.unit, "UTC"))
+        if pc.any(pc.not_equal(pc.floor_temporal(instants, unit="day"), instants)).as_py():
+            raise pa.ArrowInvalid("instants within the day")
+        values = instants
+    return values.cast(wanted)
+
+
+def _kind(type_: pa.DataType) -> str:
+    if pa.types.is_dictionary(type_):
+        type_ = type_.value_type
+    return next((name for name, is_kind in _KINDS if is_kind(type_)), str(type_))
+
+
+_KINDS = (
+    ("nothing", pa.types.is_null),
+    ("boolean", pa.types.is_boolean),
+    ("number", lambda type_: pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_)),
+    ("text", lambda type_: pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_)),
+    ("date", pa.types.is_date),
+    ("instant", pa.types.is_timestamp),
+)
+
+
 def _check_declaration(contract: type[Contract]) -> None:
     names = set(contract.model_fields)
+    if not contract.key or len(set(contract.key)) < len(contract.key):
+        raise ContractError(f"{contract.artifact}: name the key columns, each once")
     missing = [name for name in contract.key if name not in names]
     if missing:
         raise ContractError(f"{contract.artifact}: key column {', '.join(missing)} is not declared")
@@ -204,17 +249,35 @@ def _check_declaration(contract: type[Contract]) -> None:
     if partition is not None and partition not in contract.key:
         raise ContractError(f"{contract.artifact}: grain {contract.grain} needs {partition} among its key columns")
     for declared in columns(contract):
-        if not declared.description:
-            raise ContractError(f"{contract.artifact}.{declared.name}: describe the column")
-        if declared.is_nullable and not declared.null:
-            raise ContractError(f"{contract.artifact}.{declared.name}: say what null means")
+        if problem := _declaration_problem(contract, declared):
+            raise ContractError(f"{contract.artifact}.{declared.name}: {problem}")
+
+
+def _declaration_problem(contract: type[Contract], declared: Column) -> str | None:
+    if not declared.description:
+        return "describe the column"
+    if declared.is_nullable and not declared.null:
+        return "say what null means"
+    if declared.name == PARTITION_COLUMN[contract.grain]:
+        if declared.is_nullable:
+            return "a row without partition belongs nowhere; refuse null"
+        if contract.grain in ("week", "half_month") and declared.type != pa.date32():
+            return f"found {declared.type}, expected a date"
+    for kind, limit in declared.bounds:
+        try:
+            pa.scalar(limit, declared.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            return f"{kind}={limit!r} is no {declared.type}"
+    return None
 
 
 def _column(name: str, info: FieldInfo) -> Column:
     inner, is_nullable = _unwrap(info.annotation)
     choices: tuple[str, ...] = ()
     if get_origin(inner) is Literal:
-        choices, inner = tuple(str(choice) for choice in get_args(inner)), str
+        choices, inner = get_args(inner), str
+        if not all(isinstance(choice, str) for choice in choices):
+            raise ContractError(f"column {name}: {choices} are not all text")
     if inner not in _ARROW_TYPES:
         raise ContractError(f"column {name}: type {inner!r} has no Arrow type; use one of {sorted(t.__name__ for t in _ARROW_TYPES)}")
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
@@ -256,9 +319,11 @@ def _column_problems(declared: Column, values: pa.ChunkedArray) -> list[Problem]
         bad = pc.invert(pc.is_finite(values))
         problems += _if_any(declared.name, values, bad, "a finite number", "write null where there is no value")
     for kind, limit in declared.bounds:
-        holds = _COMPARISONS[kind](values, pa.scalar(limit, declared.type))
+        bad = pc.invert(_COMPARISONS[kind](values, pa.scalar(limit, declared.type)))
+        if pa.types.is_floating(declared.type):  # not-a-number is judged above
+            bad = pc.and_(bad, pc.invert(pc.is_nan(values)))
         expected = f"{_SIGNS[kind]} {limit}" + (f" {declared.unit}" if declared.unit else "")
-        problems += _if_any(declared.name, values, pc.invert(holds), expected, "check the unit and the formula")
+        problems += _if_any(declared.name, values, bad, expected, "check the unit and the formula")
     if declared.choices:
         bad = pc.invert(pc.is_in(values, value_set=pa.array(declared.choices)))
         bad = pc.and_(bad, pc.is_valid(values))
@@ -277,7 +342,25 @@ def _if_any(name: str, values: pa.ChunkedArray, bad: pa.ChunkedArray, expected: 
 def _problem(name: str, values: pa.ChunkedArray, bad: pa.ChunkedArray, expected: str, next_step: str) -> Problem:
     rows = pc.indices_nonzero(pc.fill_null(bad, False))
     first = rows[0].as_py()
-    return Problem(name, repr(values[first].as_py()), expected, next_step, row=first, count=len(rows))
+    found = repr(values[first].as_py())
+    found = found if len(found) <= _SHOWN else found[:_SHOWN] + "…"
+    return Problem(name, found, expected, next_step, row=first, count=len(rows))
+
+
+_SHOWN = 80
+"""Characters of a refused value that a message repeats."""
+
+
+def _partition_problems(contract: type[Contract], table: pa.Table) -> list[Problem]:
+    if contract.grain not in ("week", "half_month"):
+        return []
+    values = table[str(contract.partition_column())]
+    if contract.grain == "week":
+        bad, expected = pc.not_equal(pc.day_of_week(values), 0), "a Monday"
+    else:
+        bad, expected = pc.invert(pc.is_in(pc.day(values), value_set=pa.array([1, 15]))), "a 1st or a 15th"
+    bad = pc.and_(bad, pc.is_valid(values))
+    return _if_any(contract.grain, values, bad, expected, f"name each {contract.grain.replace('_', '-')} by its first day")
 
 
 def _key_problems(contract: type[Contract], table: pa.Table) -> list[Problem]:
@@ -294,6 +377,6 @@ def _key_problems(contract: type[Contract], table: pa.Table) -> list[Problem]:
             f"a repeated key {example}",
             "one row a key",
             "remove or aggregate the repeats",
-            count=repeated.num_rows,
+            count=pc.sum(repeated["count_all"]).as_py() - repeated.num_rows,
         )
     ]

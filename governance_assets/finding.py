@@ -6,6 +6,7 @@ verdict becomes a Dagster check (``runtime/checks.py``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -21,13 +22,13 @@ OUTCOMES: tuple[Outcome, ...] = ("pass", "fail", "not_applicable", "unknown", "e
 class Finding(BaseModel):
     """One verdict on one subject under one rule."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rule: str = Field(description="Name of the rule, a statement that must be true")
     subject: str = Field(description="What was judged: a model, a file, a week")
     outcome: Outcome = Field(description="pass, fail, not_applicable (no subject), unknown (facts missing) or error (we broke)")
     severity: Severity = Field(description="warn or error: what a failure means")
-    value: float | None = Field(default=None, description="The figure judged; null when there is none")
+    value: float | None = Field(default=None, description="The figure judged; null when there is none, or none that is finite")
     limit: float | None = Field(default=None, description="The limit it was held against; null when there is none")
     unit: str | None = Field(default=None, description="Unit of value and limit; null when there is none")
     message: str = Field(description="Subject, verb, requirement, then value and limit")
@@ -52,7 +53,12 @@ class Rule:
     sources: str = ""
 
     def judge(self, subject: str, holds: bool | None, value: float | None = None, limit: float | None = None, why: str = "") -> Finding:
-        """Pass, fail, or unknown when ``holds`` is None (then ``why`` says which facts are missing)."""
+        """Pass, fail, or unknown when ``holds`` is None (then ``why`` says which facts are missing).
+
+        A value that is not a number is unknown whatever ``holds`` says: every comparison with it is false.
+        """
+        if value is not None and math.isnan(value):
+            return self.finding(subject, "unknown", None, limit, why or "the figure is not a number")
         outcome: Outcome = "unknown" if holds is None else "pass" if holds else "fail"
         return self.finding(subject, outcome, value, limit, why)
 
@@ -67,8 +73,8 @@ class Rule:
             subject=subject,
             outcome=outcome,
             severity=self.severity,
-            value=value,
-            limit=limit,
+            value=_finite(value),
+            limit=_finite(limit),
             unit=self.unit,
             message=_sentence(self, subject, outcome, value, limit, why),
             remedy=self.remedy,
@@ -94,16 +100,20 @@ _VERBS: dict[Outcome, str] = {
 }
 
 
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
 def _sentence(rule: Rule, subject: str, outcome: Outcome, value: float | None, limit: float | None, why: str) -> str:
-    figures = []
-    if value is not None:
-        figures.append(f"value {_number(value, rule.unit)}")
-    if limit is not None:
-        figures.append(f"limit {_number(limit, rule.unit)}")
+    texts = [None if figure is None else _number(figure) for figure in (value, limit)]
+    if value != limit and texts[0] == texts[1]:  # a miss by a hair must not read as a tie
+        texts = [repr(float(figure)) if figure is not None else None for figure in (value, limit)]
+    unit = f" {rule.unit}" if rule.unit else ""
+    figures = [f"{name} {text}{unit}" for name, text in zip(("value", "limit"), texts, strict=True) if text is not None]
     tail = f" ({', '.join(figures)})" if figures else ""
     return f"{subject} {_VERBS[outcome]} “{rule.requirement}”{tail}" + (f": {why}" if why else "")
 
 
-def _number(value: float, unit: str | None) -> str:
-    text = f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
-    return f"{text} {unit}" if unit else text
+def _number(value: float) -> str:
+    # 9,999.99 in four digits would be 1e+04
+    return f"{value:,.0f}" if 9999.5 <= abs(value) < 1e15 else f"{value:.4g}"
