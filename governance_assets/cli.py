@@ -30,8 +30,8 @@ def main() -> None:
 def _located(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--home`` and ``--telemetry``, which every command takes; they win over the environment."""
     for option in (
-        click.option("--telemetry", type=click.Path(path_type=Path), help="Telemetry folder (GOVERNANCE_TELEMETRY, default data/sample)."),
-        click.option("--home", type=click.Path(path_type=Path), help="Folder of history, site and quarantine (GOVERNANCE_HOME, default data)."),
+        click.option("--telemetry", type=click.Path(path_type=Path), help="Telemetry (GOVERNANCE_TELEMETRY, default data/sample)."),
+        click.option("--home", type=click.Path(path_type=Path), help="Everything produced (GOVERNANCE_HOME, default data)."),
     ):
         command = option(command)
     return command
@@ -67,19 +67,29 @@ def run(
     strict: bool,
 ) -> None:
     """Read the telemetry, compute what is stale or asked for, judge it, record it and write the site."""
-    from governance_assets.runtime import batch
-
     if as_of is not None:
         os.environ["GOVERNANCE_AS_OF"] = as_of
     settings = _settings(home, telemetry)
     if not settings.telemetry.is_dir():
         raise click.UsageError(f"--telemetry: no folder {settings.telemetry}; `governance sample DIR` makes one")
+    from governance_assets.runtime.clock import stopwatch
+
+    start = stopwatch()
+    from governance_assets.definitions import defs
+    from governance_assets.runtime import batch
+    from governance_assets.runtime.workspace import Workspace
+
+    click.echo(f"load: {stopwatch() - start:.1f} s")
     asked = batch.Asked.parse(week=week, quarter=quarter, first=first, last=last, select=select)
-    done = batch.run(settings, asked, command=" ".join(["governance", *sys.argv[1:]]), say=click.echo)
-    batch.print_summary(done)
+    with Workspace(settings) as workspace:
+        done = batch.run(workspace, defs, asked, command=" ".join(["governance", *sys.argv[1:]]), say=click.echo)
+        with done.phase("pages", click.echo):
+            index = batch.write_report(workspace)
+        has_failed_checks = batch.print_summary(workspace)
+    click.echo(f"site: {index}")
     if not done.is_success:
         sys.exit(FAILED)
-    if strict and done.has_failed_checks:
+    if strict and has_failed_checks:
         sys.exit(CHECKS_FAILED)
 
 
@@ -108,7 +118,8 @@ def history(home: Path | None, telemetry: Path | None, artifact: str, partition:
     with _history(home, telemetry) as workspace:
         ledger = workspace.history.ledger(artifact, partition)
         if not ledger.num_rows:
-            raise click.UsageError(f"nothing is recorded for {artifact}{' ' + partition if partition else ''}; `governance sql` lists the ledger")
+            what = f"{artifact} {partition}" if partition else artifact
+            raise click.UsageError(f'nothing is recorded for {what}; `governance sql "FROM ledger"` lists what is')
         _print_table(ledger.select(shown), style)
 
 
@@ -146,7 +157,7 @@ def calendar(home: Path | None, telemetry: Path | None, quarter: str | None, sty
             "due": event.due_at.strftime("%a %Y-%m-%d %H:%M"),
             "what": event.name,
             "kind": event.kind,
-            "window": f"{event.window_start:%Y-%m-%d %H:%M} – {event.window_end:%Y-%m-%d %H:%M}" if event.window_start and event.window_end else "",
+            "window": f"{event.window_start:%Y-%m-%d %H:%M} – {event.window_end:%Y-%m-%d %H:%M}" if event.window_end else "",
             "rules": " ".join(event.inventory_ids),
         }
         for event in governance_calendar(key, policy.calendar)
@@ -159,6 +170,7 @@ def calendar(home: Path | None, telemetry: Path | None, quarter: str | None, sty
 @click.option("--open", "show", is_flag=True, help="Open the site in a browser.")
 def report(home: Path | None, telemetry: Path | None, show: bool) -> None:
     """Write the site from the history."""
+    import governance_assets.definitions  # noqa: F401  (declares the artifacts the site is made of)
     from governance_assets.runtime import batch
 
     with _history(home, telemetry) as workspace:

@@ -101,6 +101,7 @@ WINDOWS = ("week", "trailing_4", "trailing_13", "trailing_26", "trailing_52", "q
 class IntakePolicy(Section):
     """What arrives, and how much of it may be refused."""
 
+    is_synthetic: bool = setting(False, unit="flag", source="P", why="generated telemetry says so, and every page then says it too")
     max_rejected_share: float = setting(
         0.01,
         unit="fraction",

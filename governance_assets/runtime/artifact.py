@@ -23,7 +23,7 @@ from governance_assets.contract import WHOLE, Contract, ContractViolation, colum
 from governance_assets.finding import Finding, Rule, worst
 from governance_assets.policy import Policy, Section
 from governance_assets.runtime import checks
-from governance_assets.runtime.history import Entry, Input, Receipt
+from governance_assets.runtime.history import Entry, History, Input, Receipt
 from governance_assets.runtime.settings import code_version
 from governance_assets.runtime.sources import Intake, landed_relation
 from governance_assets.runtime.workspace import Workspace
@@ -186,11 +186,7 @@ def materialize(declaration: Declaration, workspace: Workspace, run_id: str, key
 def rejudge(declaration: Declaration, workspace: Workspace, run_id: str, keys: Sequence[str], tags: Mapping[str, str]) -> list[Judged]:
     """Judge the recorded rows of the asked partitions under the present policy and commit the findings."""
     recorded = _recorded(declaration, workspace, keys)
-    judged = [
-        _validate_and_judge(declaration, workspace, key, recorded[key], recorded[key])
-        for key in keys
-        if key in recorded
-    ]
+    judged = [_validate_and_judge(declaration, workspace, key, recorded[key], recorded[key]) for key in keys if key in recorded]
     entries = [
         Entry(
             contract=declaration.contract,
@@ -240,7 +236,9 @@ def _split(declaration: Declaration, table: pa.Table, keys: Sequence[str]) -> li
     rows = rows.sort_by(by)
     runs = pc.run_end_encode(rows[by].combine_chunks())
     bounds = [0, *runs.run_ends.to_pylist()]
-    slices = {str(value): rows.slice(start, end - start) for value, start, end in zip(runs.values.to_pylist(), bounds, bounds[1:], strict=False)}
+    slices = {
+        str(value): rows.slice(start, end - start) for value, start, end in zip(runs.values.to_pylist(), bounds, bounds[1:], strict=False)
+    }
     return [(key, slices.get(key, rows.slice(0, 0))) for key in keys]
 
 
@@ -301,32 +299,46 @@ class _Inputs:
         return hand[wanted](parameter.name)
 
     def _landed(self, feed: str) -> Landed:
-        manifest = self._workspace.history.rows(feed)
-        for file in manifest.select(["origin", "landed_sha256", "weeks"]).to_pylist():
-            used = Input(feed, file["origin"], 0, file["landed_sha256"])
-            for week in set(file["weeks"].split(",")) & self._used.keys():
+        history = self._workspace.history
+        touched = False
+        for week, used in landed_inputs(history, feed):
+            if week in self._used:
                 self._used[week].append(used)
+                touched = True
         weeks = [dt.date.fromisoformat(key) for key in self._keys]
-        view = landed_relation(self._connection, feed, manifest, self._workspace.settings.home, weeks)
-        return Landed(view, not any(used.artifact == feed for inputs in self._used.values() for used in inputs))
+        view = landed_relation(self._connection, feed, history.rows(feed), self._workspace.settings.home, weeks)
+        return Landed(view, not touched)
 
     def _same(self, name: str) -> Same:
-        heads = self._workspace.history.heads(name, self._keys)
-        for key, head in heads.items():
-            self._used[key].append(Input(name, key, head.revision, head.content_sha256))
-        return Same(*self._view(name, sorted(heads)))
+        recorded = head_inputs(self._workspace.history, name)
+        keys = [key for key in self._keys if key in recorded]
+        for key in keys:
+            self._used[key].append(recorded[key])
+        return Same(*self._view(name, keys))
 
     def _past(self, name: str) -> Past:
-        last = max(self._keys)
-        heads = {key: head for key, head in self._workspace.history.heads(name).items() if key <= last}
+        recorded = head_inputs(self._workspace.history, name)
         for key, inputs in self._used.items():
-            inputs += [Input(name, past, head.revision, head.content_sha256) for past, head in sorted(heads.items()) if past <= key]
-        return Past(*self._view(name, sorted(heads)))
+            inputs += [used for past, used in recorded.items() if past <= key]
+        return Past(*self._view(name, [key for key in recorded if key <= max(self._keys)]))
 
     def _view(self, name: str, keys: Sequence[str]) -> tuple[str, bool]:
         rows = self._workspace.history.rows(DECLARATIONS[name].contract, keys)
         self._connection.register(name, rows)
         return name, rows.num_rows == 0
+
+
+def landed_inputs(history: History, feed: str) -> Iterator[tuple[str, Input]]:
+    """Every week that a landed file of ``feed`` touches, with the file as an input."""
+    for file in history.rows(feed).select(["origin", "landed_sha256", "weeks"]).to_pylist():
+        used = Input(feed, file["origin"], 0, file["landed_sha256"])
+        for week in filter(None, file["weeks"].split(",")):
+            yield week, used
+
+
+def head_inputs(history: History, name: str) -> dict[str, Input]:
+    """Every recorded partition of an artifact, in order, as an input."""
+    return {key: Input(name, key, head.revision, head.content_sha256) for key, head in history.heads(name).items()}
 
 
 # ---------------------------------------------------------------- what Dagster sees

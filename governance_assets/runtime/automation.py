@@ -5,13 +5,25 @@ Belongs here: when a run is requested and for which partitions. Does not belong 
 
 import datetime as dt
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
-from governance_assets.contract import WHOLE
-from governance_assets.runtime.artifact import DECLARATIONS, FIRST_WEEK, PARTITIONS, Declaration, Landed, Past, Same
+from governance_assets.runtime.artifact import (
+    DECLARATIONS,
+    FIRST_WEEK,
+    PARTITIONS,
+    Declaration,
+    Landed,
+    Past,
+    Same,
+    head_inputs,
+    landed_inputs,
+)
+from governance_assets.runtime.ledger import Input, inputs_text, sha256
+from governance_assets.runtime.periods import WEEK, open_week, week_of
 from governance_assets.runtime.settings import Settings, code_version
 from governance_assets.runtime.workspace import ORIGIN_TAG, Workspace
 
@@ -20,19 +32,23 @@ WEEKS_JOB = "weeks"
 NIGHTLY_JOB = "nightly"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
-WEEK = dt.timedelta(days=7)
 
 _WEEKLY = dg.AssetSelection.tag("governance/grain", "week")
 _WHOLE = dg.AssetSelection.tag("governance/grain", "none")
 
 
-def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
+def jobs() -> list[Any]:
     """One job a grain, and the nightly one over both."""
     return [
         dg.define_asset_job(INTAKE_JOB, _WHOLE, description="Read the telemetry folder and land what is new."),
-        dg.define_asset_job(WEEKS_JOB, _WEEKLY, partitions_def=PARTITIONS["week"], description="Every weekly artifact, for a range of weeks in one run."),
         dg.define_asset_job(
-            NIGHTLY_JOB, _WHOLE | _WEEKLY, partitions_def=PARTITIONS["week"], description="Intake, then a further revision of the open week."
+            WEEKS_JOB, _WEEKLY, partitions_def=PARTITIONS["week"], description="Every weekly artifact, for a range of weeks in one run."
+        ),
+        dg.define_asset_job(
+            NIGHTLY_JOB,
+            _WHOLE | _WEEKLY,
+            partitions_def=PARTITIONS["week"],
+            description="Intake, then a further revision of the open week.",
         ),
     ]
 
@@ -49,8 +65,7 @@ def schedules() -> list[dg.ScheduleDefinition]:
     )
     def nightly_open_week(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         day = context.scheduled_execution_time.date()
-        monday = day - dt.timedelta(days=day.weekday())
-        return dg.RunRequest(run_key=day.isoformat(), partition_key=monday.isoformat(), tags={ORIGIN_TAG: "schedule"})
+        return dg.RunRequest(run_key=day.isoformat(), partition_key=week_of(day).isoformat(), tags={ORIGIN_TAG: "schedule"})
 
     return [nightly_open_week]
 
@@ -81,12 +96,10 @@ def sensors() -> list[dg.SensorDefinition]:
         if busy:
             return dg.SkipReason(f"{busy} runs of weeks have not finished")
         with Workspace.from_environment() as workspace:
-            wanted = next_work(workspace)
-        if not wanted:
+            requests = [_request(work) for work in next_work(workspace)]
+        if not requests:
             return dg.SkipReason("Every recorded week has the inputs that are there now")
-        requests = [_request(names, first, last) for names, first, last in wanted]
-        digest = hashlib.sha256(json.dumps([wanted, context.cursor], default=str).encode()).hexdigest()
-        return dg.SensorResult(requests, cursor=digest)
+        return dg.SensorResult(requests)
 
     return [new_files, changed_weeks]
 
@@ -99,10 +112,12 @@ _UNFINISHED = [
 ]
 
 
-def _request(names: Sequence[str], first: str, last: str) -> dg.RunRequest:
+def _request(work: "Work") -> dg.RunRequest:
+    # The key makes one request of equal inputs: a week that was refused is not asked for again until a file changes.
     return dg.RunRequest(
-        asset_selection=[dg.AssetKey(name) for name in names],
-        tags={RANGE_START: first, RANGE_END: last, ORIGIN_TAG: "sensor"},
+        run_key=work.digest,
+        asset_selection=[dg.AssetKey(name) for name in work.names],
+        tags={RANGE_START: work.first, RANGE_END: work.last, ORIGIN_TAG: "sensor"},
     )
 
 
@@ -118,15 +133,30 @@ def _listing(settings: Settings) -> str:
 # ---------------------------------------------------------------- which weeks are stale
 
 
-def next_work(workspace: Workspace) -> list[tuple[list[str], str, str]]:
-    """The next ranges of weeks to run: artifact names, first week, last week; empty when everything is current.
+@dataclass(frozen=True)
+class Work:
+    """A range of weeks to run for some artifacts, and a digest of the inputs that make them stale."""
+
+    names: tuple[str, ...]
+    first: str
+    last: str
+    digest: str
+
+
+def next_work(workspace: Workspace) -> list[Work]:
+    """The next ranges of weeks to run; empty when everything is current.
 
     Artifacts that read landed files come first; those that read the past of others follow once these are recorded.
     """
     for declaration in _weekly():
         weeks = stale_weeks(workspace, declaration)
         if weeks:
-            return [(with_readers(declaration), first, last) for first, last in ranges(weeks)]
+            expected = expected_inputs(workspace, declaration)
+            names = tuple(with_readers(declaration))
+            return [
+                Work(names, first, last, sha256("".join(expected[week] for week in weeks if first <= week <= last)))
+                for first, last in ranges(weeks)
+            ]
     return []
 
 
@@ -140,13 +170,12 @@ def stale_weeks(workspace: Workspace, declaration: Declaration, *, judged_by: st
 
     With ``judged_by`` (a policy digest) a week judged by another policy, or made by other code, is stale as well.
     """
-    expected = _expected_inputs(workspace, declaration)
     heads = workspace.history.heads(declaration.name)
     code = code_version(declaration.contract.domain())
     stale = []
-    for week, inputs in sorted(expected.items()):
+    for week, inputs in sorted(expected_inputs(workspace, declaration).items()):
         head = heads.get(week)
-        is_current = head is not None and head.inputs == inputs
+        is_current = head is not None and head.inputs_sha256 == sha256(inputs)
         if is_current and judged_by is not None and head is not None:
             is_current = head.policy_sha256 == judged_by and head.code_version == code
         if not is_current:
@@ -177,30 +206,22 @@ def _reads(declaration: Declaration, name: str) -> bool:
     return any(source == name or (source in DECLARATIONS and _reads(DECLARATIONS[source], name)) for source in declaration.inputs)
 
 
-def _expected_inputs(workspace: Workspace, declaration: Declaration) -> dict[str, frozenset[tuple[str, str, int, str]]]:
-    """For every week that telemetry touches up to the open one, the inputs a computation would use now."""
-    last = (workspace.as_of.date() - dt.timedelta(days=workspace.as_of.weekday())).isoformat()
-    found: dict[str, set[tuple[str, str, int, str]]] = {}
-    landed = [name for name, kind in declaration.inputs.items() if issubclass(kind, Landed)]
-    for feed in landed:
-        if WHOLE not in workspace.history.heads(feed):
-            continue
-        for file in workspace.history.rows(feed).select(["origin", "landed_sha256", "weeks"]).to_pylist():
-            for week in filter(None, file["weeks"].split(",")):
-                if FIRST_WEEK.isoformat() <= week <= last:
-                    found.setdefault(week, set()).add((feed, file["origin"], 0, file["landed_sha256"]))
-    recorded = {
-        name: {key: (name, key, head.revision, head.content_sha256) for key, head in workspace.history.heads(name).items()}
-        for name in declaration.inputs
-        if name not in landed
-    }
-    for heads in recorded.values():
-        for week in heads:
+def expected_inputs(workspace: Workspace, declaration: Declaration) -> dict[str, str]:
+    """For every week that telemetry touches up to the open one, the inputs a computation would use now, as the ledger writes them."""
+    last = open_week(workspace.as_of).isoformat()
+    found: dict[str, set[Input]] = {}
+    for feed in (name for name, kind in declaration.inputs.items() if issubclass(kind, Landed)):
+        for week, used in landed_inputs(workspace.history, feed):
+            if FIRST_WEEK.isoformat() <= week <= last:
+                found.setdefault(week, set()).add(used)
+    heads = {name: head_inputs(workspace.history, name) for name, kind in declaration.inputs.items() if not issubclass(kind, Landed)}
+    for recorded in heads.values():
+        for week in recorded:
             found.setdefault(week, set())
-    for name, kind in declaration.inputs.items():
-        for week, inputs in found.items() if name in recorded else ():
-            if issubclass(kind, Same) and week in recorded[name]:
-                inputs.add(recorded[name][week])
-            if issubclass(kind, Past):
-                inputs |= {head for past, head in recorded[name].items() if past <= week}
-    return {week: frozenset(inputs) for week, inputs in found.items()}
+    for name, recorded in heads.items():
+        for week, inputs in found.items():
+            if issubclass(declaration.inputs[name], Same) and week in recorded:
+                inputs.add(recorded[week])
+            if issubclass(declaration.inputs[name], Past):
+                inputs |= {used for past, used in recorded.items() if past <= week}
+    return {week: inputs_text(inputs) for week, inputs in found.items()}

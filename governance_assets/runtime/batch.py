@@ -9,24 +9,27 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import dagster as dg
 
+from governance_assets.pages.wording import VERDICTS, count, figure, instant
 from governance_assets.runtime import clock
 from governance_assets.runtime.artifact import DECLARATIONS, FIRST_WEEK
 from governance_assets.runtime.automation import (
     INTAKE_JOB,
     RANGE_END,
     RANGE_START,
-    WEEK,
     WEEKS_JOB,
     ranges,
     stale_weeks,
     with_readers,
 )
 from governance_assets.runtime.instance import opened
-from governance_assets.runtime.periods import week_of, weeks_of_quarter
-from governance_assets.runtime.settings import Settings, SettingsError
+from governance_assets.runtime.overview import site, states
+from governance_assets.runtime.periods import last_closed_quarter, open_week, week_of, weeks_between, weeks_of_quarter
+from governance_assets.runtime.settings import SettingsError
+from governance_assets.runtime.site import write_site
 from governance_assets.runtime.workspace import COMMAND_TAG, ORIGIN_TAG, Workspace
 
 BATCH_TAG = "governance/batch"
@@ -42,7 +45,13 @@ class Asked:
 
     @classmethod
     def parse(
-        cls, *, week: str | None = None, quarter: str | None = None, first: str | None = None, last: str | None = None, select: str | None = None
+        cls,
+        *,
+        week: str | None = None,
+        quarter: str | None = None,
+        first: str | None = None,
+        last: str | None = None,
+        select: str | None = None,
     ) -> "Asked":
         """From the options of ``governance run``. Raises SettingsError naming the option that is wrong."""
         if sum(option is not None for option in (week, quarter, first or last)) > 1:
@@ -61,7 +70,7 @@ class Asked:
             start, end = _monday(first, "--from"), _monday(last, "--to")
             if end < start:
                 raise SettingsError(f"--to: {last} lies before --from {first}; swap them")
-            return cls(tuple((start + WEEK * i).isoformat() for i in range((end - start) // WEEK + 1)), names)
+            return cls(tuple(monday.isoformat() for monday in weeks_between(start, end)), names)
         return cls(None, names)
 
 
@@ -125,7 +134,7 @@ class _Batch:
 
     def weeks(self, asked: Asked) -> None:
         """Every weekly artifact, in order of reading: the asked weeks, else those that are stale."""
-        last = week_of(self.workspace.as_of.date())
+        last = open_week(self.workspace.as_of)
         for declaration in [d for d in DECLARATIONS.values() if d.contract.grain == "week"]:
             if asked.names is not None and declaration.name not in asked.names:
                 continue
@@ -133,7 +142,11 @@ class _Batch:
             wanted = stale
             if asked.weeks is not None:
                 # What reads the past needs the past: earlier weeks that were never recorded come along.
-                missing = [] if declaration.reads_past else [w for w in stale if w < min(asked.weeks) and not self._is_recorded(declaration.name, w)]
+                missing = (
+                    []
+                    if declaration.reads_past
+                    else [w for w in stale if w < min(asked.weeks) and not self._is_recorded(declaration.name, w)]
+                )
                 wanted = [*missing, *(w for w in asked.weeks if FIRST_WEEK.isoformat() <= w <= last.isoformat())]
             names = with_readers(declaration) if asked.weeks is None and asked.names is None else [declaration.name]
             for first, final in ranges(wanted):
@@ -151,3 +164,37 @@ def _monday(text: str, option: str) -> dt.date:
         return week_of(dt.date.fromisoformat(text))
     except ValueError:
         raise SettingsError(f"{option}: found {text!r}, expected an ISO date; write it as 2025-11-03") from None
+
+
+def write_report(workspace: Workspace) -> Path:
+    """Write the site; returns the path of its front page."""
+    return write_site(workspace.settings.site(), site(workspace))
+
+
+def print_summary(workspace: Workspace) -> bool:
+    """Print one line an artifact, then what failed, then what was refused. True when a check failed."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    shown = states(workspace)
+    console.print(f"as of {instant(workspace.as_of)}; latest closed quarter {last_closed_quarter(workspace.as_of)}", style="bold")
+    summary = Table("artifact", "partition", "recorded", "rows", "verdict", "headline figure", box=None, pad_edge=False)
+    for state in shown:
+        verdict = VERDICTS[state.verdict]
+        partitions = f"{state.partitions} weeks" if state.grain == "week" else ""
+        cells = (state.artifact, state.partition_key or "–", partitions, figure(state.rows), verdict.word, state.headline)
+        summary.add_row(*(Text(cell) for cell in cells))
+    console.print(summary)
+    failed = [(state, finding) for state in shown for finding in state.findings if finding.is_failure]
+    console.print(f"\n{count(len(failed), 'finding')} failed" + (":" if failed else ""), style="bold")
+    for state, finding in failed[:_FAILURES_SHOWN]:
+        console.print(Text(f"  {finding.severity}  {state.artifact} {state.partition_key}  {finding.rule}: {finding.message}"))
+        console.print(Text(f"         → {finding.remedy}"))
+    if len(failed) > _FAILURES_SHOWN:
+        console.print(f"  … and {len(failed) - _FAILURES_SHOWN} more on the site")
+    return bool(failed)
+
+
+_FAILURES_SHOWN = 12

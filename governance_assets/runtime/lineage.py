@@ -48,13 +48,15 @@ def _newest(history: History, artifact: str, partition: str) -> dict[str, object
 
 
 def _title(artifact: str, partition: str, entry: dict[str, object]) -> str:
-    content = str(entry["content_sha256"])[:_SHORT]
-    return escape(f"{artifact} {partition}: revision {entry['revision']}, {entry['row_count']} rows, content {content}, recorded {entry['recorded_at']}")
+    what = f"revision {entry['revision']}, {entry['row_count']} rows, content {str(entry['content_sha256'])[:_SHORT]}"
+    return escape(f"{artifact} {partition}: {what}, recorded {entry['recorded_at']}")
 
 
 def _commit(entry: dict[str, object]) -> str:
     revision = entry["git_revision"]
-    return f"{str(revision)[:_SHORT]}{' with uncommitted changes' if entry['git_dirty'] else ''}" if revision else "unknown (not run from a checkout)"
+    if not revision:
+        return "unknown (not run from a checkout)"
+    return f"{str(revision)[:_SHORT]}{' with uncommitted changes' if entry['git_dirty'] else ''}"
 
 
 def _commands(entry: dict[str, object]) -> str:

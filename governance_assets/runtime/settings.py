@@ -68,9 +68,9 @@ class Settings:
         path = self.policy_file or self.telemetry / POLICY_FILE
         overrides = _yaml(path) if path.exists() or self.policy_file else None
         sets = self.telemetry / EVALUATION_SETS_FILE
-        named = isinstance(overrides, Mapping) and "evaluation_sets" in (overrides.get("calibration") or {})
-        if sets.exists() and not named:
-            overrides = {**(overrides or {}), "calibration": {**((overrides or {}).get("calibration") or {}), "evaluation_sets": _evaluation_sets(sets)}}
+        if sets.exists() and isinstance(overrides, Mapping | None):
+            overrides = dict(overrides or {})
+            overrides["calibration"] = {"evaluation_sets": _evaluation_sets(sets)} | dict(overrides.get("calibration") or {})
         try:
             return policy_from(overrides)
         except PolicyError as error:
@@ -115,7 +115,8 @@ def _evaluation_sets(path: Path) -> list[dict[str, Any]]:
             for entry in entries
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PolicyError(f"{path.name}: expected a list of objects with eval_set and lists of values ({error}); mend or remove it") from None
+        expected = "a list of objects with eval_set and lists of values"
+        raise PolicyError(f"{path.name}: expected {expected} ({error}); mend or remove it") from None
 
 
 @functools.cache
