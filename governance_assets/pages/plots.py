@@ -148,7 +148,9 @@ def _drawing(plot: Plot, width: int) -> dict[str, Any]:
     shown, others = _split(plot)
     is_labelled = plot.kind == "lines" and width > 2 * NARROW and len(plot.series) > 1
     frame = _frame(plot, width, shown if is_labelled else [])
-    x, y = _axes(plot, frame, [*shown, *others])
+    y = _y_axis(plot, frame, [*shown, *others])
+    frame["left"] = 16 + int(_CHARACTER * max((4, *(len(tick.label) for tick in y.ticks))))
+    x = _x_axis(plot, frame, [*shown, *others])
     legend = _legend(plot, [] if is_labelled or len(plot.series) < 2 else shown, len(others), frame)
     return {
         "id": hashlib.sha256(repr((plot, width)).encode("utf-8", "backslashreplace")).hexdigest()[:10],
@@ -189,23 +191,29 @@ def _frame(plot: Plot, width: int, labelled: Sequence[Trace]) -> dict[str, Any]:
     if labelled:
         right = width - 28 - int(_CHARACTER * max(len(_short(line.name)) for line in labelled))
     area = {"lines": 250 if width > NARROW else 200, "reliability": 284, "bars": 168}[plot.kind]
-    return {"width": width, "title": title, "subtitle": subtitle, "left": 52, "right": right, "top": top, "bottom": top + area}
+    return {"width": width, "title": title, "subtitle": subtitle, "right": right, "top": top, "bottom": top + area}
 
 
-def _axes(plot: Plot, frame: Mapping[str, Any], lines: Sequence[Trace]) -> tuple[Axis, Axis]:
-    across, down = (frame["left"], frame["right"]), (frame["bottom"], frame["top"])
+def _y_axis(plot: Plot, frame: Mapping[str, Any], lines: Sequence[Trace]) -> Axis:
+    down = (frame["bottom"], frame["top"])
     if plot.kind == "reliability":
-        return number_axis((0, 1), *across, 5, "fraction"), number_axis((0, 1), *down, 5, "fraction")
+        return number_axis((0, 1), *down, 5, "fraction")
     ends = [end for line in lines if line.place >= 0 for point in line.points for end in (point.lower, point.upper)]
     heights = [*ends, *(point.y for line in lines for point in line.points), *(reference.value for reference in plot.references)]
-    y = number_axis([height for height in heights if height is not None], *down, 5, plot.unit, is_from_zero=plot.kind == "bars")
+    return number_axis([height for height in heights if height is not None], *down, 5, plot.unit, is_from_zero=plot.kind == "bars")
+
+
+def _x_axis(plot: Plot, frame: Mapping[str, Any], lines: Sequence[Trace]) -> Axis:
+    across = (frame["left"], frame["right"])
     positions = [point.x for line in lines for point in line.points]
+    if plot.kind == "reliability":
+        return number_axis((0, 1), *across, 5, "fraction")
     if plot.kind == "bars":
         half = spacing(lines[0].points) / 2 if lines else 0.5
-        return number_axis([x + side for x in positions for side in (-half, half)], *across, 5), y
+        return number_axis([x + side for x in positions for side in (-half, half)], *across, 5)
     if any(isinstance(x, (str, dt.date)) for series in plot.series for x in series.x):
-        return date_axis(positions, *across, (frame["right"] - frame["left"]) // 68), y
-    return number_axis(positions, *across, 6), y
+        return date_axis(positions, *across, int((frame["right"] - frame["left"]) / 68))
+    return number_axis(positions, *across, 6)
 
 
 def _line(points: Sequence[Point], x: Axis, y: Axis) -> str:

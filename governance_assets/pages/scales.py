@@ -55,13 +55,12 @@ def number_axis(values: Iterable[float], start: float, end: float, count: int, u
     """An axis that holds every value and ends on ticks."""
     seen = [*values, *([0.0] if is_from_zero else [])] or [0.0, 1.0]
     low, high = min(seen), max(seen)
-    if low == high:
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
         spread = abs(low) * 0.1 or 0.5
         low, high = low - (0 if is_from_zero else spread), high + spread
     step = step_for(low, high, count)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    places = max(0, -math.floor(math.log10(step * (100 if unit == "fraction" else 1)) + 1e-9))
-    ticks = tuple(Tick(n * step, _tick_label(n * step, unit, places)) for n in range(first, last + 1))
+    ticks = tuple(Tick(n * step, _tick_label(n * step, step, unit)) for n in range(first, last + 1))
     return Axis(first * step, last * step, start, end, ticks)
 
 
@@ -69,14 +68,21 @@ def date_axis(days: Sequence[float], start: float, end: float, count: int) -> Ax
     """An axis over day ordinals that starts at the first and ends at the last, with ticks at weeks, months or years."""
     low, high = (min(days), max(days)) if days else (dt.date(2000, 1, 3).toordinal(), dt.date(2000, 12, 25).toordinal())
     if low == high:
-        low, high = low - 7, high + 7
+        low, high = max(low - 7, 1), min(high + 7, dt.date.max.toordinal())
     ticks = _weeks(low, high, count) if high - low < _DAYS_A_MONTH * 3 else _months(low, high, count)
     return Axis(low, high, start, end, tuple(ticks))
 
 
-def _tick_label(value: float, unit: str, places: int) -> str:
+def _tick_label(value: float, step: float, unit: str) -> str:
     if unit == "fraction":
-        return f"{100 * value:.{places}f} %"
+        return f"{_short(100 * value, 100 * step)} %"
+    return f"{_short(value / 1e6, step / 1e6)} M" if 1e5 <= step < 1e9 else _short(value, step)
+
+
+def _short(value: float, step: float) -> str:
+    if not 1e-5 <= step < 1e5:
+        return f"{value:.3g}"
+    places = max(0, -math.floor(math.log10(step) + 1e-9))
     return f"{value + 0.0:,.{places}f}"
 
 

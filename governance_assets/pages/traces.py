@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 Value = float | int | str | dt.date
 Pixel = tuple[float, float]
+_LARGEST = 1e150  # beyond this the arithmetic of an axis overflows; not-a-number is not below it either
 
 
 @dataclass(frozen=True)
 class Point:
-    """One point in numbers; days are ordinals, what is missing or not finite is None."""
+    """One point in numbers; days are ordinals, what is missing, infinite or not a number is None."""
 
     x: float
     y: float | None
@@ -113,4 +114,4 @@ def path(points: Sequence[Pixel | None]) -> str:
 
 
 def _finite(value: float | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
+    return float(value) if value is not None and abs(value) < _LARGEST else None
