@@ -115,5 +115,6 @@ def _sentence(rule: Rule, subject: str, outcome: Outcome, value: float | None, l
 
 
 def _number(value: float) -> str:
+    value += 0.0  # no minus sign before a zero
     # 9,999.99 in four digits would be 1e+04
     return f"{value:,.0f}" if 9999.5 <= abs(value) < 1e15 else f"{value:.4g}"
