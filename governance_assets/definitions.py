@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from governance_assets.domains import FLOW
-from governance_assets.runtime.automation import jobs, schedules, sensors
+from governance_assets.runtime.automation import jobs, schedules, sensors, upkeep
 from governance_assets.runtime.workspace import Workspace
 
 
@@ -32,7 +32,7 @@ def workspace(_: dg.InitResourceContext) -> Iterator[Workspace]:
 
 
 defs = dg.Definitions(
-    assets=assets(),
+    assets=[*assets(), *upkeep()],
     jobs=jobs(),
     schedules=schedules(),
     sensors=sensors(),

@@ -30,6 +30,7 @@ from governance_assets.runtime.workspace import ORIGIN_TAG, Workspace
 INTAKE_JOB = "intake"
 WEEKS_JOB = "weeks"
 NIGHTLY_JOB = "nightly"
+COMPACTION_JOB = "compaction"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
@@ -50,6 +51,7 @@ def jobs() -> list[Any]:
             partitions_def=PARTITIONS["week"],
             description="Intake, then a further revision of the open week.",
         ),
+        dg.define_asset_job(COMPACTION_JOB, dg.AssetSelection.assets("history_compaction"), description="Compact the history."),
     ]
 
 
@@ -67,7 +69,35 @@ def schedules() -> list[dg.ScheduleDefinition]:
         day = context.scheduled_execution_time.date()
         return dg.RunRequest(run_key=day.isoformat(), partition_key=week_of(day).isoformat(), tags={ORIGIN_TAG: "schedule"})
 
-    return [nightly_open_week]
+    return [
+        nightly_open_week,
+        dg.ScheduleDefinition(
+            name="nightly_compaction",
+            job_name=COMPACTION_JOB,
+            cron_schedule="0 3 * * *",
+            execution_timezone="UTC",
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description="Every night at 03:00 UTC: gather the history's small pieces into larger files.",
+        ),
+    ]
+
+
+def upkeep() -> list[dg.AssetsDefinition]:
+    """What keeps the store in shape; no artifact, for nobody is governed by it."""
+
+    @dg.asset(
+        group_name="runtime",
+        kinds={"duckdb"},
+        owners=["team:data_quality"],
+        required_resource_keys={"workspace"},
+        description="The history's small pieces gathered into larger files; no row, revision or answer changes.",
+    )
+    def history_compaction(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        history = context.resources.workspace.history
+        history.compact()
+        return dg.MaterializeResult(metadata={"ledger_entries": history.ledger().num_rows})
+
+    return [history_compaction]
 
 
 def sensors() -> list[dg.SensorDefinition]:

@@ -124,6 +124,7 @@ class _Batch:
             instance=self.instance,
             tags={**self.tags, **tags},
             resources={"workspace": self.workspace},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             asset_selection=[dg.AssetKey(name) for name in names] if names is not None else None,
             raise_on_error=False,
         )
@@ -190,8 +191,8 @@ def print_summary(workspace: Workspace) -> bool:
     failed = [(state, finding) for state in shown for finding in state.findings if finding.is_failure]
     console.print(f"\n{count(len(failed), 'finding')} failed" + (":" if failed else ""), style="bold")
     for state, finding in failed[:_FAILURES_SHOWN]:
-        console.print(Text(f"  {finding.severity}  {state.artifact} {state.partition_key}  {finding.rule}: {finding.message}"))
-        console.print(Text(f"         → {finding.remedy}"))
+        console.print(Text(f"  {finding.severity}  {state.artifact} {state.partition_key}  {finding.rule}: {finding.message}"), soft_wrap=True)
+        console.print(Text(f"         → {finding.remedy}"), soft_wrap=True)
     if len(failed) > _FAILURES_SHOWN:
         console.print(f"  … and {len(failed) - _FAILURES_SHOWN} more on the site")
     return bool(failed)

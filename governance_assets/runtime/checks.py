@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from governance_assets.finding import Finding
+from governance_assets.pages.wording import count
 
 MATCHES_CONTRACT = "matches_contract"
 WITHIN_LIMITS = "within_limits"
@@ -55,11 +56,11 @@ def evaluation(artifact: str, check: str, findings: Sequence[Finding], partition
 
 def _headline(judged: Sequence[Finding], failed: Sequence[Finding], unknown: Sequence[Finding]) -> str:
     if failed:
-        return f"{len(failed)} of {len(judged)} findings failed. {failed[0].message}. {failed[0].remedy}"
+        return f"{len(failed)} of {count(len(judged), 'finding')} failed. {failed[0].message}. {failed[0].remedy}"
     if unknown:
-        return f"{len(unknown)} of {len(judged)} findings are unknown. {unknown[0].message}"
+        return f"{len(unknown)} of {count(len(judged), 'finding')} unknown. {unknown[0].message}"
     if any(f.outcome == "pass" for f in judged):
-        return f"{sum(f.outcome == 'pass' for f in judged)} findings passed"
+        return f"{count(sum(f.outcome == 'pass' for f in judged), 'finding')} passed"
     return "Nothing to judge"
 
 

@@ -107,6 +107,8 @@ def _evaluation_sets(path: Path) -> list[dict[str, Any]]:
     """Named filters written as a JSON list of objects: ``eval_set`` is the name, every other key a filter column."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(entries, list) or not entries:
+            raise TypeError(f"found {type(entries).__name__} of {len(entries)}")
         return [
             {
                 "name": entry["eval_set"],
