@@ -10,15 +10,25 @@ sums runs on one thread (``_one_thread``), and what is read back from history is
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from governance_assets.contract import columns, conform, empty
-from governance_assets.domains.calibration import contracts
-from governance_assets.policy import CalibrationPolicy, EvaluationSet
+from governance_assets.domains.calibration import contracts, rules
+from governance_assets.policy import CalibrationPolicy, EvaluationSet, StratumWindows
+from governance_assets.stats.arrays import Counts, Flags, Floats
+from governance_assets.stats.averages import Average, Averaged, averages, mean_over_groups
+from governance_assets.stats.dependent_mean import MeanShift, mean_shift
+from governance_assets.stats.grouped_shares import share_bounds, units_seen
+from governance_assets.stats.rank_coverage import Hits, interval_hits
+from governance_assets.stats.windows import Spans, Sums, group_sums, spans
 
 _TASK = ("model_id", "target", "reference_date", "horizon", "location", "target_end_date")
 _NOT_STRATA = {*_TASK, "quantile_level", "sample_id", "predicted", "observed"}
@@ -250,7 +260,7 @@ def interval_scores(
             strata = _whole_strata(keys, policy)
             paired = _paired_levels(con, source, keys)
             for chosen in policy.evaluation_sets:
-                _sum_levels(con, paired, _matches(chosen, keys), strata)
+                _sum_levels(con, paired, _matches(chosen, {key: f"{_name(key)}::VARCHAR" for key in keys}), strata)
                 parts += [_interval_means(con, kind, chosen.name, stratum, strata) for stratum in ("overall", *strata)]
         con.execute("DROP TABLE IF EXISTS calibration_level_sums")
     return pa.concat_tables(parts)
@@ -333,10 +343,10 @@ def _whole_strata(keys: Sequence[str], policy: CalibrationPolicy) -> list[str]:
     return sorted([key for key in keys if key in whole] + (further if "*" in whole else []))
 
 
-def _matches(chosen: EvaluationSet, keys: Sequence[str]) -> str:
-    """SQL that is true for tasks of an evaluation set; a column the telemetry lacks matches nothing."""
+def _matches(chosen: EvaluationSet, columns: Mapping[str, str]) -> str:
+    """SQL that is true for tasks of an evaluation set, given SQL of each column as text; a column that is not there matches nothing."""
     tests = [
-        f"{_name(column)}::VARCHAR IN ({', '.join(map(_text, values)) or 'NULL'})" if column in keys else "false"
+        f"{columns[column]} IN ({', '.join(map(_text, values)) or 'NULL'})" if column in columns else "false"
         for column, values in chosen.filters.items()
     ]
     return " AND ".join(tests) or "true"
@@ -363,6 +373,422 @@ def _interval_means(con: duckdb.DuckDBPyConnection, kind: str, name: str, stratu
             FROM calibration_level_sums WHERE {value} IS NOT NULL GROUP BY ALL ORDER BY ALL"""
     )
     return conform(contracts.IntervalScores, rows.to_arrow_table())
+
+
+# ---------------------------------------------------------------- windows of scored weeks
+
+_MEANS = {
+    "wis": Average("wis"),
+    "crps": Average("crps"),
+    "dss": Average("dss"),
+    "overprediction": Average("overprediction"),
+    "underprediction": Average("underprediction"),
+    "dispersion": Average("dispersion"),
+    "ae_median": Average("ae_median"),
+    "mae": Average("ae_median"),
+    "rmse": Average("squared_error", "root_mean"),
+    "mape": Average("absolute_percentage_error"),
+    "bias": Average("bias"),
+    "relative_bias": Average("error_median", "ratio", "absolute_observed"),
+    "sharpness": Average("nominal_width"),
+}
+_NOT_STATED = {"quantile": {"crps", "dss"}, "sample": {"wis"}}
+_NUMBERS = {
+    **{name: name for name in ("wis", "crps", "dss", "overprediction", "underprediction", "dispersion", "ae_median", "bias")},
+    **{name: name for name in ("absolute_percentage_error", "error_median", "nominal_width")},
+    "squared_error": "error_median * error_median",
+    "absolute_observed": "CASE WHEN error_median IS NOT NULL THEN abs(observed) END",
+}
+_DATES = ("reference_date", "target_end_date")
+_CELL = "location and horizon"
+_DAYS = 7
+_OVERALL = StratumWindows(stratum="overall", windows=("since_start",))
+
+
+@dataclass(frozen=True)
+class _Tasks:
+    """The tasks of one model in one evaluation set, week by week: every array has one entry a task."""
+
+    model_id: str
+    kind: str
+    evaluation_set: str
+    axis: list[dt.date]
+    week: Counts
+    reference_week: Counts
+    is_observed: Flags
+    strata: Mapping[str, tuple[Counts, list[str]]]
+    numbers: Mapping[str, Floats]
+    levels: tuple[Counts, list[list[float]]]
+    n_below: Floats
+    n_at_or_below: Floats
+    pit: tuple[Floats, Floats]
+
+    def slice(self, start: int, stop: int) -> slice:
+        """Where the tasks of the weeks from ``start`` up to ``stop`` stand."""
+        first, last = np.searchsorted(self.week, [start, stop])
+        return slice(int(first), int(last))
+
+    def hits(self, of: Callable[[list[float], Floats, Floats], Hits]) -> Hits:
+        """Hits of every nominal share that any task has, NaN for tasks whose levels lack it."""
+        codes, sets = self.levels
+        parts = [(np.flatnonzero(codes == code), levels) for code, levels in enumerate(sets)]
+        found = [(rows, of(levels, self.n_below[rows], self.n_at_or_below[rows])) for rows, levels in parts]
+        nominal = sorted({share for _, hits in found for share in hits.nominal})
+        matrix = np.full((len(self.week), len(nominal)), np.nan)
+        for rows, hits in found:
+            matrix[np.ix_(rows, np.searchsorted(nominal, hits.nominal))] = hits.hit
+        return Hits(tuple(nominal), matrix)
+
+    def sums(self, stratum: str, values: Floats) -> Sums:
+        """Sums of the columns of ``values`` by week and value of the stratum."""
+        codes, labels = self.strata[stratum]
+        rows = codes >= 0
+        return group_sums(self.week[rows], codes[rows], values[rows], len(self.axis), len(labels))
+
+
+def calibration_metrics(
+    con: duckdb.DuckDBPyConnection, scores: str, intervals: str, weeks: Sequence[dt.date], policy: CalibrationPolicy
+) -> pa.Table:
+    """Every metric of every model, evaluation set and stratum over the windows that end with each of ``weeks``."""
+    parts = [conform(contracts.CalibrationMetrics, empty(contracts.CalibrationMetrics))]
+    for tasks in _tasks(con, scores, weeks, policy):
+        ends = sorted(set(weeks) & set(tasks.axis))
+        hits = tasks.hits(interval_hits)
+        further = _interval_sums(con, intervals, tasks)
+        for entry in _reported(policy, tasks.strata):
+            parts += _stratum_metrics(tasks, hits, further.get(entry.stratum), entry, ends, policy)
+        parts.append(_coverage_drift(tasks, hits, ends, policy))
+    return pa.concat_tables(parts)
+
+
+def _tasks(con: duckdb.DuckDBPyConnection, scores: str, weeks: Sequence[dt.date], policy: CalibrationPolicy) -> Iterator[_Tasks]:
+    """The tasks of each model and evaluation set, for targets up to the last of ``weeks``."""
+    until = f"week <= DATE '{max(weeks)}'" if weeks else "false"
+    axis = [row[0] for row in con.execute(f"SELECT DISTINCT week FROM {_name(scores)} WHERE {until} ORDER BY ALL").fetchall()]
+    models = con.execute(f"SELECT DISTINCT model_id, forecast_type FROM {_name(scores)} WHERE {until} ORDER BY ALL").fetchall()
+    strata = _task_columns(con, scores)
+    members = [_matches(chosen, strata) for chosen in policy.evaluation_sets]
+    chosen = ", ".join(
+        [f"{sql} AS {_name('in ' + name)}" for name, sql in strata.items()]
+        + [f"({sql})::DOUBLE AS {_name('number ' + name)}" for name, sql in _NUMBERS.items()]
+        + [f"coalesce({sql}, false) AS {_name(f'member {position}')}" for position, sql in enumerate(members)]
+    )
+    for model_id, kind in models:
+        table = con.execute(
+            f"""SELECT week, date_trunc('week', reference_date)::DATE AS reference_week, observed IS NOT NULL AS is_observed,
+                       levels, n_below, n_at_or_below, pit_lower, pit_upper, {chosen}
+                FROM {_name(scores)} WHERE model_id = ? AND forecast_type = ? AND {until}
+                ORDER BY week, target, reference_date, horizon, location, target_end_date, strata""",
+            [model_id, kind],
+        ).to_arrow_table()
+        for position, entry in enumerate(policy.evaluation_sets):
+            part = table.filter(table[f"member {position}"])
+            if part.num_rows:
+                yield _as_tasks(part, model_id, kind, entry.name, axis, list(strata))
+
+
+def _task_columns(con: duckdb.DuckDBPyConnection, scores: str) -> dict[str, str]:
+    """Columns a task can be told apart by, each with SQL that gives it as text, null where the task lacks it."""
+    further = con.execute(f"SELECT DISTINCT unnest(json_keys(strata)) FROM {_name(scores)} ORDER BY ALL").fetchall()
+    text = {name: f"{_name(name)}::VARCHAR" for name in ("location", "horizon", *_DATES)} | {"target": "nullif(target, '')"}
+    text |= {name: f"(strata::JSON)::MAP(VARCHAR, VARCHAR)[{_text(name)}]" for (name,) in further}
+    return text | {_CELL: "location || ' ' || coalesce(horizon::VARCHAR, '')"}
+
+
+def _as_tasks(table: pa.Table, model_id: str, kind: str, evaluation_set: str, axis: list[dt.date], strata: list[str]) -> _Tasks:
+    level_codes, level_texts = _codes(table["levels"])
+    return _Tasks(
+        model_id=model_id,
+        kind=kind,
+        evaluation_set=evaluation_set,
+        axis=axis,
+        week=np.searchsorted(_days(pa.array(axis)), _days(table["week"])).astype(np.int64),
+        reference_week=_days(table["reference_week"]) // _DAYS,
+        is_observed=table["is_observed"].to_numpy(),
+        strata={"overall": (np.zeros(table.num_rows, dtype=np.int64), [""])} | {name: _codes(table[f"in {name}"]) for name in strata},
+        numbers={name: _floats(table[f"number {name}"]) for name in _NUMBERS if name not in _NOT_STATED[kind]},
+        levels=(level_codes, [[float(level) for level in text.split(",")] for text in level_texts]),
+        n_below=_floats(table["n_below"]),
+        n_at_or_below=_floats(table["n_at_or_below"]),
+        pit=(_floats(table["pit_lower"]), _floats(table["pit_upper"])),
+    )
+
+
+def _reported(policy: CalibrationPolicy, strata: Mapping[str, tuple[Counts, list[str]]]) -> Iterator[StratumWindows]:
+    """The policy's strata that these tasks have, with the columns that ``*`` stands for."""
+    named = {entry.stratum for entry in policy.strata} | {_CELL}
+    for entry in policy.strata:
+        for stratum in [name for name in strata if name not in named] if entry.stratum == "*" else [entry.stratum]:
+            if stratum in strata and strata[stratum][1]:
+                yield entry.model_copy(update={"stratum": stratum})
+
+
+def _interval_sums(con: duckdb.DuckDBPyConnection, intervals: str, tasks: _Tasks) -> dict[str, tuple[list[str], Sums]]:
+    """For each stratum the names and weekly sums of interval widths and scores."""
+    table = con.execute(
+        f"""SELECT week, stratum, stratum_value, nominal, width, score, n, n_scored FROM {_name(intervals)}
+            WHERE model_id = ? AND forecast_type = ? AND evaluation_set = ? AND week <= ? ORDER BY ALL""",
+        [tasks.model_id, tasks.kind, tasks.evaluation_set, max(tasks.axis)],
+    ).to_arrow_table()
+    found = {}
+    for stratum in pc.unique(table["stratum"]).to_pylist():
+        part = table.filter(pc.equal(table["stratum"], stratum))
+        labels = tasks.strata[stratum][1]
+        nominal = np.unique(part["nominal"].to_numpy())
+        cell = (
+            np.searchsorted(_days(pa.array(tasks.axis)), _days(part["week"])),
+            pc.index_in(part["stratum_value"], pa.array(labels)).to_numpy(),
+            np.searchsorted(nominal, part["nominal"].to_numpy()),
+        )
+        shape = (len(tasks.axis), len(labels), len(nominal))
+        columns_of = []
+        for mean, number in (("width", "n"), ("score", "n_scored")):
+            total, count = np.zeros(shape), np.zeros(shape)
+            count[cell] = part[number].to_numpy()
+            total[cell] = np.nan_to_num(_floats(part[mean])) * count[cell]
+            columns_of.append(Sums(total, count))
+        names = [f"interval_{what}_{_percent(share)}" for what in ("width", "score") for share in nominal]
+        found[stratum] = (names, _side_by_side(*columns_of))
+    return found
+
+
+def _stratum_metrics(
+    tasks: _Tasks,
+    hits: Hits,
+    further: tuple[list[str], Sums] | None,
+    entry: StratumWindows,
+    ends: list[dt.date],
+    policy: CalibrationPolicy,
+) -> list[pa.Table]:
+    """The metrics of one stratum over its windows; the overall ones also as the mean of the cells' means."""
+    coverages = {f"interval_coverage_{_percent(nominal)}": nominal for nominal in hits.nominal}
+    names = ["tasks", *tasks.numbers, *coverages]
+    values = np.column_stack([np.ones(len(tasks.week)), *tasks.numbers.values(), hits.hit])
+    sums = tasks.sums(entry.stratum, values)
+    wanted = {name: average for name, average in _MEANS.items() if average.column in names} | {name: Average(name) for name in coverages}
+    cells = (tasks.sums(_CELL, values), dict(wanted)) if entry.stratum == "overall" else None
+    if further is not None:
+        names, sums = names + further[0], _side_by_side(sums, further[1])
+        wanted |= {name: Average(name) for name in further[0]}
+    wanted = {name: average for name, average in wanted.items() if not entry.metrics or name in entry.metrics}
+    judged = _JudgedShares(tasks, entry, {name: share for name, share in coverages.items() if name in wanted}, hits, policy)
+    parts = []
+    for window in entry.windows:
+        where = spans(tasks.axis, ends, window)
+        totals = sums.over(where)
+        n = _without_old_dates(totals.total[..., 0], tasks, entry.stratum, ends, policy)
+        block = _Block(tasks, entry.stratum, window, ends, n, judged.units(where))
+        parts.append(_metric_rows(block, "micro", averages(totals, names, wanted), list(wanted), judged, where))
+        if cells is not None:
+            macro = mean_over_groups(averages(cells[0].over(where), names[: cells[0].total.shape[-1]], cells[1]))
+            parts.append(_metric_rows(block, "macro", macro, list(cells[1]), judged, None))
+    return parts
+
+
+class _JudgedShares:
+    """Intervals, verdicts and states of the coverages of one stratum; windows that hold the same weeks are computed once."""
+
+    def __init__(self, tasks: _Tasks, entry: StratumWindows, coverages: Mapping[str, float], hits: Hits, policy: CalibrationPolicy) -> None:
+        self.coverages, self.policy, self.has_intervals = coverages, policy, entry.intervals
+        self._tasks = tasks
+        self._codes, labels = tasks.strata[entry.stratum]
+        self._n_groups = len(labels)
+        self._hit = hits.hit[:, [hits.nominal.index(nominal) for nominal in coverages.values()]]
+        self._units: dict[tuple[int, int], Counts] = {}
+        self._bounds: dict[tuple[int, int], Floats] = {}
+
+    def units(self, where: Spans) -> Counts:
+        """Reference weeks with an observed task, (windows, groups)."""
+        return (
+            np.stack([self._units_of(span) for span in _pairs(where)])
+            if len(where.starts)
+            else np.empty((0, self._n_groups), dtype=np.int64)
+        )
+
+    def bounds(self, where: Spans) -> Floats:
+        """Lower end, upper end and simulated coverage, (windows, groups, coverages, 3)."""
+        return np.stack([self._bounds_of(span) for span in _pairs(where)])
+
+    def _rows(self, span: tuple[int, int]) -> Counts:
+        rows = np.arange(len(self._codes))[self._tasks.slice(*span)]
+        return rows[self._codes[rows] >= 0]
+
+    def _units_of(self, span: tuple[int, int]) -> Counts:
+        if span not in self._units:
+            rows = self._rows(span)
+            self._units[span] = units_seen(
+                self._codes[rows], self._tasks.reference_week[rows], self._tasks.is_observed[rows], self._n_groups
+            )
+        return self._units[span]
+
+    def _bounds_of(self, span: tuple[int, int]) -> Floats:
+        if span not in self._bounds:
+            made = np.full((self._n_groups, len(self.coverages), 3), np.nan)
+            if (self._units_of(span) >= self.policy.min_weeks).any():
+                rows = self._rows(span)
+                units = self._tasks.reference_week[rows]
+                found = share_bounds(
+                    self._codes[rows], units, self._hit[rows], self._n_groups, self.policy.min_weeks, self.policy.confidence
+                )
+                made = np.stack([found.lower, found.upper, found.simulated_coverage], axis=-1)
+            self._bounds[span] = made
+        return self._bounds[span]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The rows of one stratum in one window, before they are written out: (windows, groups) each."""
+
+    tasks: _Tasks
+    stratum: str
+    window: str
+    ends: list[dt.date]
+    n: Floats
+    n_weeks: Counts
+
+
+def _metric_rows(
+    block: _Block, average: str, figures: Averaged, metrics: list[str], judged: _JudgedShares, where: Spans | None
+) -> pa.Table:
+    """One row a metric for every window and stratum value that has a task; with verdicts where ``where`` is given."""
+    end, group = np.nonzero(block.n > 0)
+    value, count = figures.value[end, group], figures.count[end, group]
+    column = [metrics.index(name) for name in judged.coverages]
+    nominal = np.array(list(judged.coverages.values()))
+    interval = np.full((*value.shape, 3), np.nan)
+    status, verdict = np.full(value.shape, None, dtype=object), np.full(value.shape, rules.NOT_JUDGED, dtype=object)
+    status[:, column] = rules.coverage_status(value[:, column], nominal, judged.policy)
+    n_weeks = block.n_weeks[end, group]
+    if where is not None and judged.has_intervals and column and len(end):
+        interval[:, column] = judged.bounds(where)[end, group]
+        lower, upper = interval[:, column, 0], interval[:, column, 1]
+        verdict[:, column] = rules.coverage_verdict(lower, upper, nominal, n_weeks[:, None], judged.policy)
+    repeats = len(metrics)
+    labels = block.tasks.strata[block.stratum][1]
+    return _metric_table(
+        block.tasks,
+        len(end) * repeats,
+        week=pa.array(block.ends, pa.date32()).take(pa.array(np.repeat(end, repeats))),
+        window=block.window,
+        stratum=block.stratum,
+        stratum_value=pa.array(labels, pa.string()).take(pa.array(np.repeat(group, repeats))),
+        average=average,
+        metric=pa.array(metrics, pa.string()).take(pa.array(np.tile(np.arange(repeats), len(end)))),
+        value=_nullable(value),
+        lower=_nullable(interval[..., 0]),
+        upper=_nullable(interval[..., 1]),
+        n=pa.array(np.repeat(block.n[end, group], repeats).astype(np.int64)),
+        n_scored=pa.array(count.ravel().astype(np.int64)),
+        n_weeks=pa.array(np.repeat(n_weeks, repeats)),
+        interval_simulated_coverage=_nullable(interval[..., 2]),
+        verdict=pa.array(verdict.ravel(), pa.string()),
+        status=pa.array(status.ravel(), pa.string()),
+    )
+
+
+def _metric_table(tasks: _Tasks, rows: int, **given: Any) -> pa.Table:
+    given |= {"model_id": tasks.model_id, "forecast_type": tasks.kind, "evaluation_set": tasks.evaluation_set}
+    filled = {c.name: pa.repeat(given[c.name], rows) if isinstance(given[c.name], str) else given[c.name] for c in _METRIC_COLUMNS}
+    return conform(contracts.CalibrationMetrics, pa.table(filled))
+
+
+def _coverage_drift(tasks: _Tasks, hits: Hits, ends: list[dt.date], policy: CalibrationPolicy) -> pa.Table:
+    """Nominal coverage of the last observed weeks less that of all before them, a row for each end week."""
+    rows: list[dict[str, Any]] = []
+    if policy.nominal_coverage in hits.nominal:
+        column = hits.hit[:, [hits.nominal.index(policy.nominal_coverage)]]
+        sums = tasks.sums("overall", np.column_stack([np.ones(len(column)), column]))
+        total, count, n = sums.total[:, 0, 1], sums.count[:, 0, 1], np.cumsum(sums.total[:, 0, 0])
+        for end, stop in zip(ends, spans(tasks.axis, ends, "since_start").stops, strict=True):
+            if not n[stop - 1]:
+                continue
+            known = np.flatnonzero(count[:stop] > 0)
+            past, recent = known[: -policy.drift_recent_weeks], known[-policy.drift_recent_weeks :]
+            shift = _shift(total, count, recent, past, policy)
+            found = shift is not None and not np.isnan(shift.p_value)
+            rows.append(
+                {
+                    "week": end,
+                    "value": shift.shift if shift is not None and found else None,
+                    "lower": shift.lower if shift is not None and found else None,
+                    "upper": shift.upper if shift is not None and found else None,
+                    "n": int(n[stop - 1]),
+                    "n_scored": int(count[:stop].sum()),
+                    "n_weeks": len(known),
+                    "verdict": rules.drift_verdict(shift, policy),
+                }
+            )
+    made = pa.Table.from_pylist(rows, schema=_DRIFT_SCHEMA)
+    name = f"coverage_drift_{_percent(policy.nominal_coverage)}"
+    return _metric_table(
+        tasks,
+        len(rows),
+        **{column: made[column] for column in made.column_names},
+        window="since_start",
+        stratum="overall",
+        stratum_value="",
+        average="micro",
+        metric=name,
+        interval_simulated_coverage=pa.nulls(len(rows), pa.float64()),
+        status=pa.nulls(len(rows), pa.string()),
+    )
+
+
+def _shift(total: Floats, count: Floats, recent: Counts, past: Counts, policy: CalibrationPolicy) -> MeanShift | None:
+    if len(recent) < policy.drift_recent_weeks or len(past) < policy.drift_min_past_weeks:
+        return None
+    return mean_shift(
+        total[recent] / count[recent],
+        total[past] / count[past],
+        1 - policy.drift_significance,
+        recent_weights=count[recent],
+        past_weights=count[past],
+    )
+
+
+def _without_old_dates(n: Floats, tasks: _Tasks, stratum: str, ends: list[dt.date], policy: CalibrationPolicy) -> Floats:
+    """Counts of tasks, 0 for dates so long before the end week that their scores stand in earlier weeks."""
+    if stratum not in _DATES:
+        return n
+    dates = _days(pa.array([dt.date.fromisoformat(label) for label in tasks.strata[stratum][1]], pa.date32()))
+    oldest = _days(pa.array(ends, pa.date32())) - policy.max_date_age_weeks * _DAYS
+    return np.where(dates >= oldest[:, None], n, 0.0)
+
+
+def _side_by_side(*sums: Sums) -> Sums:
+    return Sums(np.concatenate([one.total for one in sums], axis=-1), np.concatenate([one.count for one in sums], axis=-1))
+
+
+def _pairs(where: Spans) -> list[tuple[int, int]]:
+    return list(zip(where.starts.tolist(), where.stops.tolist(), strict=True))
+
+
+def _codes(texts: pa.ChunkedArray) -> tuple[Counts, list[str]]:
+    """For each text its position among the different texts in order, −1 for null."""
+    labels = sorted(pc.unique(texts.drop_null()).to_pylist())
+    return pc.fill_null(pc.index_in(texts, pa.array(labels, pa.string())), -1).to_numpy().astype(np.int64), labels
+
+
+def _floats(numbers: pa.ChunkedArray) -> Floats:
+    return np.asarray(numbers.cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
+def _days(dates: Any) -> Counts:
+    return np.asarray(dates.cast(pa.date32()).cast(pa.int32()).to_numpy(), dtype=np.int64)
+
+
+def _nullable(numbers: Floats) -> pa.Array:
+    return pa.array(numbers.ravel(), from_pandas=True)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.10g}"
+
+
+_METRIC_COLUMNS = columns(contracts.CalibrationMetrics)
+_DRIFT_SCHEMA = pa.schema(
+    [(c.name, c.type) for c in _METRIC_COLUMNS if c.name in ("week", "value", "lower", "upper", "n", "n_scored", "n_weeks", "verdict")]
+)
 
 
 # ---------------------------------------------------------------- SQL that several queries share
