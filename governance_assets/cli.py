@@ -146,11 +146,15 @@ def calendar(home: Path | None, telemetry: Path | None, quarter: str | None, sty
     import pyarrow as pa
 
     from governance_assets.runtime.calendar import governance_calendar
-    from governance_assets.runtime.periods import quarter_of
+    from governance_assets.runtime.periods import quarter_of, quarter_start
 
     settings = _settings(home, telemetry)
     policy = settings.policy()
     key = quarter or quarter_of(settings.looks_from(policy).date())
+    try:
+        quarter_start(key)
+    except ValueError as error:
+        raise click.UsageError(f"--quarter: {error}") from None
     events = [
         {
             "id": event.id,
@@ -246,15 +250,29 @@ def _print_table(table: pa.Table, style: str) -> None:
         Console().print(shown)
 
 
-def entry() -> None:
-    """Run the command line; errors that we raise on purpose become one sentence and exit code 2."""
+def run_and_explain(arguments: list[str]) -> int:
+    """Run one command line; what we refuse on purpose becomes one sentence. Returns the exit code."""
     from governance_assets.contract import ContractError
     from governance_assets.policy import PolicyError
     from governance_assets.runtime.history import HistoryError
     from governance_assets.runtime.settings import SettingsError
 
     try:
-        main(standalone_mode=True)
+        main(args=arguments, standalone_mode=False)
     except (PolicyError, SettingsError, ContractError, HistoryError) as error:
         click.echo(f"governance: {error}", err=True)
-        sys.exit(USAGE)
+        return USAGE
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except click.Abort:
+        click.echo("governance: stopped", err=True)
+        return FAILED
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def entry() -> None:
+    """The ``governance`` command."""
+    sys.exit(run_and_explain(sys.argv[1:]))
