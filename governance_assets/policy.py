@@ -52,6 +52,8 @@ class Section(BaseModel):
         given = list(value) if isinstance(value, list | tuple) else [value]
         if bool not in types and any(isinstance(item, bool) for item in given):
             raise ValueError("true and false are no value here")
+        if any(isinstance(item, bytes) for item in given):
+            raise ValueError("bytes are no value here")
         if (dt.date in types or dt.datetime in types) and any(_is_number(item) for item in given):
             raise ValueError("a number is no date; write it as 2025-10-20")
         return value
@@ -500,7 +502,7 @@ def _without_units(section: type[BaseModel], overrides: Mapping[Any, Any], path:
     """``overrides`` with ``"14 days"`` as ``"14"``; what cannot be used is told in ``problems`` and left out."""
     plain: dict[str, Any] = {}
     for key, value in overrides.items():
-        here = f"{path}{key}"
+        here = f"{path}{_key(key)}"
         field = section.model_fields.get(key) if isinstance(key, str) else None
         if field is None:
             problems.append(f"{here}: unknown key; known here are {', '.join(sorted(section.model_fields))}")
@@ -528,7 +530,7 @@ def _in_unit(value: Any, field: FieldInfo, path: str, problems: list[str]) -> An
         return value
     unit = _extra(field).get("unit", "")
     if match[2] != unit:
-        problems.append(f"{path}: found unit {match[2][:_SHOWN]!r}, expected {unit}; write the value in {unit}")
+        problems.append(f"{path}: found unit {_shortened(repr(match[2]))}, expected {unit}; write the value in {unit}")
     return match[1]
 
 
@@ -554,10 +556,18 @@ _WORDS = {"extra_forbidden": "unknown key", "model_type": "expected keys and val
 
 
 def _refusal(detail: Any) -> str:
-    path = ".".join(str(part) for part in detail["loc"]) or "governance.yaml"
+    path = ".".join(_key(part) for part in detail["loc"]) or "governance.yaml"
     message = _WORDS.get(detail["type"], detail["msg"].removeprefix("Value error, "))
     message = f"{message[0].lower()}{message[1:]}"
     if detail["type"] == "value_error" and isinstance(detail["input"], Mapping):  # several values that do not fit together
         return f"{path}: {message}"
-    found = repr(detail["input"])
-    return f"{path}: found {found if len(found) <= _SHOWN else found[:_SHOWN] + '…'}, {message}"
+    return f"{path}: found {_shortened(repr(detail['input']))}, {message}"
+
+
+def _key(key: Any) -> str:
+    text = str(key)
+    return _shortened(text if text.isprintable() else repr(key))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
