@@ -95,6 +95,11 @@ class ArtifactState:
         return verdict_of(self.findings)
 
     @property
+    def is_unjudged(self) -> bool:
+        """Whether something about it is not known: nothing recorded, or a check without its facts."""
+        return self.verdict == "never" or any(finding.outcome == "unknown" for finding in self.findings)
+
+    @property
     def n_passed(self) -> int:
         """How many findings passed."""
         return sum(finding.outcome == "pass" for finding in self.findings)

@@ -98,7 +98,7 @@ def _weeks(low: float, high: float, count: int) -> Iterator[Tick]:
 def _months(low: float, high: float, count: int) -> Iterator[Tick]:
     # A tick or two more than asked for reads better than half as many.
     needed = 0.85 * (high - low) / _DAYS_A_MONTH / count
-    step = next((months for months in _MONTH_STEPS if months >= needed), _MONTH_STEPS[-1])
+    step = next((months for months in _MONTH_STEPS if months >= needed), 120 * math.ceil(needed / 120))
     first = dt.date.fromordinal(math.ceil(low))
     month, year = first.year * 12 + first.month - 1 + (first.day > 1), 0
     month = math.ceil(month / step) * step

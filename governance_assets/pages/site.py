@@ -84,24 +84,21 @@ def build(
 
 def answer(states: Sequence[ArtifactState]) -> Answer:
     """Are we all right? The worst verdict decides; what is unknown or missing is never a yes."""
-    by_verdict: dict[str, list[str]] = {}
-    for state in states:
-        by_verdict.setdefault(state.verdict, []).append(state.artifact)
-    failing = by_verdict.get("error", []) + by_verdict.get("fail", [])
-    warned = by_verdict.get("warn", [])
-    open_ones = by_verdict.get("unknown", []) + by_verdict.get("never", [])
     whole = wording.count(len(states), "artifact")
+    failing = [state.artifact for state in states if state.verdict in ("error", "fail")]
+    unjudged = [state.artifact for state in states if state.is_unjudged]
+    warned = [state.artifact for state in states if state.verdict == "warn"]
     if not states:
         return Answer("Nothing is known yet", "never", "No artifact has been recorded. Run governance run first.")
     if failing:
-        return Answer("No", "fail", f"{_some(failing, whole)} {_verb(failing, 'fails', 'fail')}: {', '.join(failing)}.")
-    if open_ones:
-        return Answer("We cannot tell", "unknown", f"{_some(open_ones, whole)} cannot be judged: {', '.join(open_ones)}. Nothing fails.")
+        return Answer("No", "fail", f"{len(failing)} of {whole} {_verb(failing, 'fails', 'fail')}: {', '.join(failing)}.")
+    calm = f"Nothing fails; {len(warned)} {_verb(warned, 'warns', 'warn')}." if warned else "Nothing fails."
+    if unjudged:
+        return Answer("We cannot tell", "unknown", f"{len(unjudged)} of {whole} cannot be judged in full: {', '.join(unjudged)}. {calm}")
     if warned:
-        return Answer(
-            "Yes, with warnings", "warn", f"{_some(warned, whole)} {_verb(warned, 'warns', 'warn')}: {', '.join(warned)}. Nothing fails."
-        )
-    if not by_verdict.get("pass"):
+        sentence = f"{len(warned)} of {whole} {_verb(warned, 'warns', 'warn')}: {', '.join(warned)}. Nothing fails."
+        return Answer("Yes, with warnings", "warn", sentence)
+    if not any(state.verdict == "pass" for state in states):
         return Answer("We cannot tell", "unknown", f"No check applied to any of {whole}.")
     return Answer("Yes", "pass", f"{whole}: no check fails, none warns, none is unknown.")
 
@@ -122,10 +119,6 @@ _URGENCY = {"error": 0, "fail": 1, "warn": 2, "unknown": 3}
 
 def _verdict(finding: Finding) -> str:
     return "warn" if finding.outcome == "fail" and finding.severity == "warn" else finding.outcome
-
-
-def _some(names: Sequence[str], whole: str) -> str:
-    return f"{len(names):,} of {whole}"
 
 
 def _verb(names: Sequence[str], one: str, many: str) -> str:
