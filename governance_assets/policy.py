@@ -95,7 +95,10 @@ class StratumWindows(Section):
 
 
 _CORE_METRICS = ("wis", "crps", "ae_median", "bias", "interval_coverage_50", "interval_coverage_80", "interval_coverage_95")
-_BREAKDOWN_METRICS = (*_CORE_METRICS, "overprediction", "underprediction", "dispersion", "mape", "relative_bias", "sharpness")
+_BREAKDOWN_METRICS = (
+    *_CORE_METRICS,
+    *("overprediction", "underprediction", "dispersion", "mae", "rmse", "mape", "relative_bias", "sharpness"),
+)
 _REVIEW_WINDOWS = ("trailing_26", "quarter_to_date", "since_start")
 WINDOWS = ("week", "trailing_4", "trailing_13", "trailing_26", "trailing_52", "quarter_to_date", "since_start")
 
@@ -205,9 +208,10 @@ class CalibrationPolicy(Section):
     )
     strata: tuple[StratumWindows, ...] = setting(
         (
-            StratumWindows(stratum="overall", windows=WINDOWS),
+            StratumWindows(stratum="overall", windows=("week", *_REVIEW_WINDOWS)),
+            StratumWindows(stratum="overall", windows=("trailing_4", "trailing_13", "trailing_52"), metrics=_BREAKDOWN_METRICS),
             StratumWindows(stratum="horizon", windows=("week", *_REVIEW_WINDOWS), metrics=_BREAKDOWN_METRICS),
-            StratumWindows(stratum="location", windows=("quarter_to_date", "since_start"), metrics=_CORE_METRICS, intervals=False),
+            StratumWindows(stratum="location", windows=("since_start",), metrics=_CORE_METRICS, intervals=False),
             StratumWindows(stratum="reference_date", windows=("since_start",), metrics=_CORE_METRICS, intervals=False),
             StratumWindows(stratum="target_end_date", windows=("since_start",), metrics=_CORE_METRICS, intervals=False),
             StratumWindows(stratum="*", windows=_REVIEW_WINDOWS, metrics=_BREAKDOWN_METRICS),

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from governance_assets.stats.arrays import Counts, Floats
 
@@ -111,13 +110,12 @@ def group_sums(weeks: Any, groups: Any, values: Any, n_weeks: int, n_groups: int
 
 
 def _window_totals(values: Floats, where: Spans) -> Floats:
-    result = np.empty((len(where.starts), *values.shape[1:]))
-    running: npt.NDArray[np.float64] | None = None
+    # Planes are added one after the other, as a loop would; a plane of one number would be summed in pairs instead.
+    flat = values.reshape(len(values), -1)
+    flat = np.repeat(flat, 2, axis=1) if flat.shape[1] == 1 else flat
+    result = np.zeros((len(where.starts), flat.shape[1]))
+    running = np.cumsum(flat, axis=0) if (where.starts == 0).any() else flat
     for position, (start, stop) in enumerate(zip(where.starts, where.stops, strict=True)):
-        if start == 0:
-            # Running totals add the same weeks in the same order as the sum of the slice does.
-            running = np.cumsum(values, axis=0) if running is None else running
-            result[position] = running[stop - 1] if stop else 0.0
-        else:
-            result[position] = np.cumsum(values[start:stop], axis=0)[-1] if stop > start else 0.0
-    return result
+        if stop > start:
+            result[position] = running[stop - 1] if start == 0 else np.add.reduce(flat[start:stop], axis=0)
+    return result[:, : int(np.prod(values.shape[1:]))].reshape(len(where.starts), *values.shape[1:])
