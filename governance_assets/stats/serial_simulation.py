@@ -101,6 +101,7 @@ def cosines(n: int) -> Floats:
     return waves
 
 
+@lru_cache(maxsize=256)
 def critical_value(size: int, confidence: float) -> float:
     """The factor on the standard error of the mean of ``size`` weeks that makes an interval with this confidence.
 
@@ -187,10 +188,12 @@ def _calibrate_share(size: int, autocorrelation: float, confidence: float, mean:
         return float(within_bounds(mean, means, cases, confidence).mean())
 
     tuning, counting = moments(_SEED + 1), moments(_SEED + 2)
-    factor = 1.0
-    if (reached := [covered(*tuning, factor)])[0] < confidence:
-        reached += [covered(*tuning, wider) for wider in _FACTORS[1:]]
-        factor = float(np.interp(confidence, np.maximum.accumulate(reached), _FACTORS))
+    reached: list[float] = []
+    for wider in _FACTORS:
+        reached.append(max([*reached[-1:], covered(*tuning, wider)]))
+        if reached[-1] >= confidence:
+            break
+    factor = float(np.interp(confidence, reached, _FACTORS[: len(reached)]))
     return Calibration(factor, covered(*counting, factor))
 
 

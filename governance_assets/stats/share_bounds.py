@@ -58,9 +58,9 @@ def within_bounds(truth: float, mean: Floats, cases: Floats, confidence: float) 
     """
     from scipy.special import betainc
 
-    miss, hits = (1 - confidence) / 2, mean * cases
-    misses = cases - hits
-    above_lower = (mean <= 0) | (betainc(np.maximum(hits, 1e-12), misses + 1, truth) >= miss)
-    below_upper = (mean >= 1) | (betainc(hits + 1, np.maximum(misses, 1e-12), truth) <= 1 - miss)
-    inside: Flags = above_lower & below_upper
+    # Each interval holds its own mean, so that only the bound on the truth's side can fail.
+    below = mean <= truth
+    share, at = np.where(below, 1 - mean, mean), np.where(below, 1 - truth, truth)
+    hits = np.maximum(share * cases, 1e-12)
+    inside: Flags = (share <= 0) | (betainc(hits, (1 - share) * cases + 1, at) >= (1 - confidence) / 2)
     return inside
