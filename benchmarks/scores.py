@@ -5,282 +5,40 @@
 Every contender reads the same long Parquet file (23 quantiles a task, levels of one task side by side) and gives, for
 each model and horizon, the weighted interval score and the coverage of the central 50, 80 and 95 % intervals. Each run
 has a process of its own; rounds are interleaved; figures are medians; all results are compared with each other.
-The scan reads the same columns and adds them up: no query over them can be faster.
+The scans read the columns that are needed and add them up: no query over them can be faster.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks import _harness
+from benchmarks._score_contenders import (
+    CONTENDERS,
+    FLOOR,
+    LEVELS,
+    ONE_PASS,
+    PER_TASK,
+    TASK_FLOOR,
+    scoringutils,
+    why_no_scoringutils,
+    write_forecasts,
+)
 
-if TYPE_CHECKING:
-    import duckdb
-
-LEVELS = (0.01, 0.025, *(round(step / 20, 2) for step in range(1, 20)), 0.975, 0.99)
-INTERVALS = ((0.25, 0.75), (0.1, 0.9), (0.025, 0.975))
-HORIZONS, LOCATIONS, MODELS = 4, 50, 20
-TASKS_A_GROUP = (1 << 18) // len(LEVELS)
 WARM_ROWS = 100_000
 PANDAS_LIMIT = 20_000_000
 TOLERANCE = 1e-9
 
-TASK = ("model_id", "reference_date", "horizon", "location", "target_end_date")
-
-Scores = list[list[float]]
-"""One row a model and horizon, in their order: score, then the coverages of INTERVALS."""
-
-
-# ---------------------------------------------------------------- data
-
-
-def write_forecasts(path: Path, rows: int, seed: int = 1) -> int:
-    """Write about ``rows`` rows, compressed and ordered as intake lands them; returns how many.
-
-    One row group is in memory at a time. The observed value stands in each row, so that only scoring is measured.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    random = np.random.default_rng(seed)
-    tasks = -(-rows // len(LEVELS))
-    writer = None
-    for start in range(0, tasks, TASKS_A_GROUP):
-        group = pa.table(_tasks(np.arange(start, min(start + TASKS_A_GROUP, tasks)), random))
-        writer = writer or pq.ParquetWriter(path, group.schema, compression="zstd")
-        writer.write_table(group)
-    if writer is None:
-        raise ValueError("rows: found 0, expected at least one")
-    writer.close()
-    return tasks * len(LEVELS)
-
-
-def _tasks(task: np.ndarray, random: np.random.Generator) -> dict[str, object]:
-    """Rows of the tasks numbered ``task``: week by week, then model, location, horizon, level."""
-    import pyarrow as pa
-
-    horizon, location, model = task % HORIZONS, task // HORIZONS % LOCATIONS, task // (HORIZONS * LOCATIONS) % MODELS
-    reference = np.datetime64("1950-01-07") + 7 * (task // (HORIZONS * LOCATIONS * MODELS))
-    centre, width = random.uniform(50, 150, task.size), random.uniform(5, 15, task.size)
-    observed = centre + width * random.standard_normal(task.size)
-    predicted = centre[:, None] + width[:, None] * 0.8 * _standard_quantiles()
-
-    def each_level(values: np.ndarray) -> np.ndarray:
-        return np.repeat(values, len(LEVELS))
-
-    return {
-        "model_id": pa.array([f"team-{number:02d}" for number in range(MODELS)]).take(pa.array(each_level(model))),
-        "reference_date": each_level(reference),
-        "horizon": each_level(horizon),
-        "target": pa.repeat(pa.scalar("weekly admissions"), task.size * len(LEVELS)),
-        "location": pa.array([f"{number:02d}" for number in range(LOCATIONS)]).take(pa.array(each_level(location))),
-        "target_end_date": each_level(reference + 7 * horizon),
-        "quantile_level": np.tile(LEVELS, task.size),
-        "predicted": predicted.ravel(),
-        "observed": each_level(observed),
-    }
-
-
-def _standard_quantiles() -> np.ndarray:
-    from statistics import NormalDist
-
-    return np.array([NormalDist().inv_cdf(level) for level in LEVELS])
-
-
-# ---------------------------------------------------------------- contenders
-
-
-def scan(path: Path, threads: int) -> Scores:
-    """The floor: the columns that scores need, read and added up."""
-    con = _duckdb(path, threads)
-    con.sql("SELECT sum(length(model_id)), sum(horizon), sum(quantile_level), sum(predicted), sum(observed) FROM forecasts").fetchall()
-    return []
-
-
-def duckdb_one_pass(path: Path, threads: int) -> Scores:
-    """The product's scores by model, stratum and level, folded."""
-    from governance_assets.domains.calibration import facts
-
-    con = _duckdb(path, threads)
-    scores = facts.level_scores(con, "forecasts", ["model_id", "horizon"])
-    wanted = ", ".join(f"any_value(coverage) FILTER (abs(nominal - {high - low}) < 1e-9)" for low, high in INTERVALS)
-    return _rows(scores.query("scores", f"SELECT model_id, horizon, any_value(wis), {wanted} FROM scores GROUP BY ALL ORDER BY ALL"))
-
-
-def duckdb_per_task(path: Path, threads: int) -> Scores:
-    """The product's scores of every single task, then their means."""
-    from governance_assets.domains.calibration import facts
-
-    con = _duckdb(path, threads)
-    tasks = facts.task_scores(con, "forecasts", TASK)
-    inside = ", ".join(f"avg((n_at_or_below >= {_rank(low)} AND n_below < {_rank(high)})::INTEGER)" for low, high in INTERVALS)
-    return _rows(tasks.query("tasks", f"SELECT model_id, horizon, avg(wis), {inside} FROM tasks GROUP BY ALL ORDER BY ALL"))
-
-
-def polars_one_pass(path: Path, threads: int) -> Scores:
-    """Polars' streaming engine, grouped by model, horizon and level."""
-    import polars as pl
-
-    error = pl.col("observed") - pl.col("predicted")
-    by_level = (
-        pl.scan_parquet(path)
-        .group_by("model_id", "horizon", "quantile_level")
-        .agg(
-            (error.abs() + (2 * pl.col("quantile_level") - 1) * error).mean().alias("score"),
-            (error >= 0).mean().alias("at_or_above"),
-            (error > 0).mean().alias("above"),
-        )
-        .sort("model_id", "horizon", "quantile_level")
-        .collect(engine="streaming")
-    )
-    return _fold(by_level["score"].to_numpy(), by_level["at_or_above"].to_numpy(), by_level["above"].to_numpy())
-
-
-def scoringrules_wide(path: Path, threads: int) -> Scores:
-    """scoringrules over tasks × levels; its pinball average is the score, the coverages are NumPy's."""
-    import pyarrow.parquet as pq
-    import scoringrules
-
-    def column(name: str) -> np.ndarray:
-        return pq.read_table(path, columns=[name], use_threads=threads > 1)[name].to_numpy()
-
-    predicted = column("predicted").reshape(-1, len(LEVELS))
-    observed = column("observed")[:: len(LEVELS)]
-    score = scoringrules.crps_quantile(observed, predicted, np.array(LEVELS))
-    models = pq.read_table(path, columns=["model_id"], use_threads=threads > 1, read_dictionary=["model_id"])["model_id"]
-    model = models.unify_dictionaries().combine_chunks().indices.to_numpy()[:: len(LEVELS)]
-    cell = model.astype(np.int64) * HORIZONS + column("horizon")[:: len(LEVELS)]
-    columns = [score, *((predicted[:, _at(low)] <= observed) & (observed <= predicted[:, _at(high)]) for low, high in INTERVALS)]
-    counts = np.bincount(cell)
-    return np.stack([np.bincount(cell, weights=values) / counts for values in columns], axis=1).tolist()
-
-
-def pandas_vectorised(path: Path, threads: int) -> Scores:
-    """Whole columns, grouped by model, horizon and level."""
-    import pandas as pd
-
-    frame = pd.read_parquet(path, columns=["model_id", "horizon", "quantile_level", "predicted", "observed"])
-    error = frame["observed"] - frame["predicted"]
-    frame["score"] = error.abs() + (2 * frame["quantile_level"] - 1) * error
-    frame["at_or_above"], frame["above"] = error >= 0, error > 0
-    by_level = frame.groupby(["model_id", "horizon", "quantile_level"], sort=True)[["score", "at_or_above", "above"]].mean()
-    return _fold(*(by_level[name].to_numpy() for name in ("score", "at_or_above", "above")))
-
-
-def pandas_per_task(path: Path, threads: int) -> Scores:
-    """Every task grouped, then the means of the tasks."""
-    import pandas as pd
-
-    frame = pd.read_parquet(path)
-    error = frame["observed"] - frame["predicted"]
-    frame["wis"] = error.abs() + (2 * frame["quantile_level"] - 1) * error
-    frame["n_below"], frame["n_at_or_below"] = error > 0, error >= 0
-    tasks = frame.groupby(list(TASK), sort=False).agg({"wis": "mean", "n_below": "sum", "n_at_or_below": "sum"})
-    for low, high in INTERVALS:
-        tasks[f"{low}"] = (tasks["n_at_or_below"] >= _rank(low)) & (tasks["n_below"] < _rank(high))
-    cells = tasks.groupby(["model_id", "horizon"], sort=True).mean()
-    return cells[["wis", *(f"{low}" for low, _ in INTERVALS)]].to_numpy().tolist()
-
-
-R_SCRIPT = """
-suppressMessages({library(data.table); library(scoringutils)})
-path <- commandArgs(trailingOnly = TRUE)[1]
-rows <- fread(path, colClasses = list(character = c("model", "location")))
-clock <- proc.time()
-forecast <- as_forecast_quantile(rows)
-wanted <- c("wis", "interval_coverage_50", "interval_coverage_80", "interval_coverage_95")
-metrics <- get_metrics(forecast, select = "wis")
-for (range in c(50, 80, 95)) metrics[[paste0("interval_coverage_", range)]] <-
-  local({
-    r <- range
-    function(observed, predicted, quantile_level) interval_coverage(observed, predicted, quantile_level, interval_range = r)
-  })
-means <- summarise_scores(score(forecast, metrics = metrics), by = c("model", "horizon"))
-used <- proc.time() - clock
-setorder(means, model, horizon)
-status <- readLines("/proc/self/status")
-peak <- as.numeric(gsub("[^0-9]", "", grep("VmHWM", status, value = TRUE))) / 1024
-cat(sprintf("%.6f %.6f %.1f\\n", used[["elapsed"]], used[["user.self"]] + used[["sys.self"]], peak))
-write.table(means[, ..wanted], row.names = FALSE, col.names = FALSE, sep = " ")
-"""
-
-
-def scoringutils(path: Path, threads: int) -> _harness.Timing:
-    """R's scoringutils on the same rows, as CSV; its clock starts when the rows are in memory."""
-    import duckdb
-
-    with tempfile.TemporaryDirectory() as folder:
-        table = Path(folder) / "rows.csv"
-        duckdb.sql(f"COPY (SELECT model_id AS model, * EXCLUDE (model_id) FROM '{path}') TO '{table}' (HEADER)")
-        script = Path(folder) / "score.R"
-        script.write_text(R_SCRIPT, encoding="utf-8")
-        done = subprocess.run(["Rscript", str(script), str(table)], capture_output=True, text=True, check=True)
-    first, *lines = done.stdout.splitlines()
-    seconds, cpu_seconds, peak = map(float, first.split())
-    return _harness.Timing(seconds, cpu_seconds, peak, [[float(cell) for cell in line.split()] for line in lines])
-
-
-def why_no_scoringutils() -> str:
-    """The reason why R's scoringutils cannot run here; empty when it can."""
-    if shutil.which("Rscript") is None:
-        return "no Rscript on this machine"
-    test = subprocess.run(["Rscript", "-e", "library(scoringutils); library(data.table)"], capture_output=True, text=True)
-    return "" if test.returncode == 0 else f"Rscript without scoringutils and data.table: {test.stderr.strip().splitlines()[-1]}"
-
-
-def _duckdb(path: Path, threads: int) -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    con = duckdb.connect(config={"threads": threads})
-    con.execute(f"CREATE VIEW forecasts AS FROM read_parquet('{path}')")
-    return con
-
-
-def _rows(relation: duckdb.DuckDBPyRelation) -> Scores:
-    return [list(row[2:]) for row in relation.fetchall()]
-
-
-def _at(level: float) -> int:
-    return LEVELS.index(level)
-
-
-def _rank(level: float) -> int:
-    return _at(level) + 1
-
-
-def _fold(score: np.ndarray, at_or_above: np.ndarray, above: np.ndarray) -> Scores:
-    """Scores of each cell from the means of its levels; every task has every level."""
-    score, at_or_above, above = (values.reshape(-1, len(LEVELS)) for values in (score, at_or_above, above))
-    coverages = [at_or_above[:, _at(low)] - above[:, _at(high)] for low, high in INTERVALS]
-    return np.stack([score.mean(axis=1), *coverages], axis=1).tolist()
-
-
-CONTENDERS: dict[str, Callable[[Path, int], Scores]] = {
-    "scan of the same columns": scan,
-    "product, one pass": duckdb_one_pass,
-    "product, per task": duckdb_per_task,
-    "polars, one pass": polars_one_pass,
-    "scoringrules, wide arrays": scoringrules_wide,
-    "pandas, vectorised": pandas_vectorised,
-    "pandas, per task": pandas_per_task,
-}
-FLOOR, ONE_PASS, PER_TASK = list(CONTENDERS)[:3]
-
+FLOORS = {ONE_PASS: FLOOR, PER_TASK: TASK_FLOOR}
 GOALS = {ONE_PASS: 1.2, PER_TASK: 1.6}
 GOAL_PEAK_MB = 300
 GOAL_SCORINGUTILS = 50
-
-
-# ---------------------------------------------------------------- the table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -308,7 +66,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--r-rows", type=float, default=1e6, help="rows for R's scoringutils (1e6)")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each contender (5)")
     parser.add_argument("--threads", type=int, default=1, help="threads of each contender (1)")
-    parser.add_argument("--only", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS), help="contenders beside the scan")
+    parser.add_argument("--only", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS), help="contenders beside the scans")
     parser.add_argument("--alone", choices=list(CONTENDERS), help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--warm", type=Path, help=argparse.SUPPRESS)
@@ -317,7 +75,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _compare(path: Path, rows: int, options: argparse.Namespace) -> bool:
     written = write_forecasts(path, rows)
-    names = [name for name in CONTENDERS if name == FLOOR or name in options.only]
+    names = [name for name in CONTENDERS if name in FLOORS.values() or name in options.only]
     too_large = [name for name in names if name.startswith("pandas") and written > PANDAS_LIMIT]
     series = _harness.interleaved([name for name in names if name not in too_large], options.rounds, lambda name: _run(name, path, options))
     size = f"{path.stat().st_size / 1e6:,.0f} MB"
@@ -364,10 +122,11 @@ def _print(series: Mapping[str, _harness.Series]) -> None:
 def _print_goals(series: Mapping[str, _harness.Series]) -> None:
     for name, goal in GOALS.items():
         if name in series:
-            ratio = series[name].median("cpu_seconds") / series[FLOOR].median("cpu_seconds")
+            ratio = series[name].median("cpu_seconds") / series[FLOORS[name]].median("cpu_seconds")
             peak = series[name].median("peak_mb")
             print(
-                f"goal for {name} (stated for 1e8 rows): at most {goal} times the scan, measured {ratio:.2f}: {_met(ratio <= goal)}; "
+                f"goal for {name}, stated for 1e8 rows: at most {goal} times the {FLOORS[name]}, "
+                f"measured {ratio:.2f}: {_met(ratio <= goal)}; "
                 f"at most {GOAL_PEAK_MB} MB, measured {peak:.0f}: {_met(peak <= GOAL_PEAK_MB)}"
             )
 
@@ -378,7 +137,8 @@ def _met(is_met: bool) -> str:
 
 def _agree(series: Mapping[str, _harness.Series]) -> bool:
     """Whether every run of every contender gave the same scores; says by how much they differ."""
-    results = {each.name: [np.array(timing.result) for timing in each.timings] for each in series.values() if each.name != FLOOR}
+    scored = [each for each in series.values() if each.name not in FLOORS.values()]
+    results = {each.name: [np.array(timing.result) for timing in each.timings] for each in scored}
     if not results:
         return True
     reference_name, (reference, *_) = next(iter(results.items()))
