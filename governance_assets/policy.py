@@ -228,7 +228,8 @@ class CalibrationPolicy(Section):
         unknown = sorted({window for windows in lists for window in windows}.union([self.verdict_window]) - set(WINDOWS))
         if unknown:
             raise ValueError(f"unknown window {', '.join(unknown)}; known are {', '.join(WINDOWS)}")
-        for names in (*lists, [entry.name for entry in self.evaluation_sets], [entry.stratum for entry in self.strata]):
+        reported = [f"{entry.stratum} in {window}" for entry in self.strata for window in entry.windows]
+        for names in (*lists, [entry.name for entry in self.evaluation_sets], reported):
             _refuse_repeats(names)
         _refuse_repeats(self.sample_levels)
         judged = {window for entry in self.strata if entry.stratum == "overall" and entry.intervals for window in entry.windows}
