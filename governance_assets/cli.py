@@ -75,14 +75,14 @@ def run(
     from governance_assets.runtime.clock import stopwatch
 
     start = stopwatch()
-    from governance_assets.definitions import defs
+    from governance_assets.definitions import build
     from governance_assets.runtime import batch
     from governance_assets.runtime.workspace import Workspace
 
     click.echo(f"load: {stopwatch() - start:.1f} s")
     asked = batch.Asked.parse(week=week, quarter=quarter, first=first, last=last, select=select)
     with Workspace(settings) as workspace:
-        done = batch.run(workspace, defs, asked, command=" ".join(["governance", *sys.argv[1:]]), say=click.echo)
+        done = batch.run(workspace, build(workspace), asked, command=" ".join(["governance", *sys.argv[1:]]), say=click.echo)
         with done.phase("pages", click.echo):
             index = batch.write_report(workspace)
         has_failed_checks = batch.print_summary(workspace)

@@ -25,17 +25,23 @@ def _declared(domain: str) -> Iterator[dg.AssetsDefinition]:
 
 
 @dg.resource(description="Settings, policy, as-of instant and history of this installation.")
-def workspace(_: dg.InitResourceContext) -> Iterator[Workspace]:
-    """The workspace that the environment names, closed after the run."""
+def from_environment(_: dg.InitResourceContext) -> Iterator[Workspace]:
+    """The workspace that the environment names, opened for one run."""
     with Workspace.from_environment() as opened:
         yield opened
 
 
-defs = dg.Definitions(
-    assets=[*assets(), *upkeep()],
-    jobs=jobs(),
-    schedules=schedules(),
-    sensors=sensors(),
-    resources={"workspace": workspace},
-    executor=dg.in_process_executor,
-)
+def build(workspace: Workspace | None = None) -> dg.Definitions:
+    """All definitions; runs share ``workspace`` when one is handed in, else each opens the one the environment names."""
+    resource = from_environment if workspace is None else dg.ResourceDefinition.hardcoded_resource(workspace)
+    return dg.Definitions(
+        assets=[*assets(), *upkeep()],
+        jobs=jobs(),
+        schedules=schedules(),
+        sensors=sensors(),
+        resources={"workspace": resource},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build()

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import dagster as dg
 import duckdb
@@ -57,7 +57,11 @@ class View:
 
     view: str
     is_empty: bool
-    edge: ClassVar[str]
+
+    @property
+    def if_any(self) -> str | None:
+        """The view's name, or None when it has no rows."""
+        return None if self.is_empty else self.view
 
 
 class Landed(View):

@@ -123,7 +123,6 @@ class _Batch:
         result = definition.execute_in_process(
             instance=self.instance,
             tags={**self.tags, **tags},
-            resources={"workspace": self.workspace},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             asset_selection=[dg.AssetKey(name) for name in names] if names is not None else None,
             raise_on_error=False,

@@ -1,0 +1,35 @@
+"""Assets of calibration: scores of every forecast, and what windows of weeks say about them."""
+
+import pyarrow as pa
+
+from governance_assets.domains.calibration import contracts, facts, rules
+from governance_assets.policy import CalibrationPolicy
+from governance_assets.runtime.artifact import Landed, Past, Run, artifact
+
+_DUCKDB = frozenset({"duckdb", "parquet"})
+
+
+@artifact(contracts.ForecastScores, kinds=_DUCKDB)
+def forecast_scores(
+    run: Run, policy: CalibrationPolicy, quantile_forecasts: Landed, sample_forecasts: Landed, observations: Landed
+) -> pa.Table:
+    """One row is one forecast of one model for one task, scored."""
+    return facts.forecast_scores(
+        run.connection, quantile_forecasts.if_any, sample_forecasts.if_any, observations.view, run.weeks, policy
+    )
+
+
+@artifact(contracts.IntervalScores, kinds=_DUCKDB)
+def interval_scores(
+    run: Run, policy: CalibrationPolicy, quantile_forecasts: Landed, sample_forecasts: Landed, observations: Landed
+) -> pa.Table:
+    """One row is the width and score of one central interval over one week and stratum."""
+    return facts.interval_scores(
+        run.connection, quantile_forecasts.if_any, sample_forecasts.if_any, observations.view, run.weeks, policy
+    )
+
+
+@artifact(contracts.CalibrationMetrics, kinds=_DUCKDB)
+def calibration_metrics(run: Run, policy: CalibrationPolicy, forecast_scores: Past, interval_scores: Past) -> pa.Table:
+    """One row is one metric of one model over one window of weeks."""
+    return facts.calibration_metrics(run.connection, forecast_scores.view, interval_scores.view, run.weeks, policy)

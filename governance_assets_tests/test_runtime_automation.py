@@ -1,0 +1,149 @@
+"""What runs by itself: new files start intake, changed weeks are requested exactly, the open week gets its nightly line."""
+
+import datetime as dt
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from governance_assets.definitions import build, defs
+from governance_assets.runtime.automation import NIGHTLY_JOB, RANGE_END, RANGE_START
+from governance_assets.runtime.settings import Settings
+from governance_assets.runtime.workspace import Workspace
+from governance_assets_tests.conftest import tiny_forecasts, tiny_observations, write_csv
+
+
+@pytest.fixture
+def installed(tmp_path: Path, tiny_telemetry: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GOVERNANCE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GOVERNANCE_TELEMETRY", str(tiny_telemetry))
+    return tiny_telemetry
+
+
+def tick(name: str, instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult | dg.SkipReason:
+    return defs.get_sensor_def(name)(dg.build_sensor_context(instance=instance, cursor=cursor))
+
+
+def execute(job: str, instance: dg.DagsterInstance, tags: dict[str, str] | None = None, names: list[dg.AssetKey] | None = None) -> None:
+    with Workspace(Settings.from_environment()) as workspace:
+        done = build(workspace).resolve_job_def(job).execute_in_process(instance=instance, tags=tags, asset_selection=names)
+    assert done.success
+
+
+def follow(instance: dg.DagsterInstance) -> list[tuple[list[str], str, str]]:
+    """Run what the sensor of changed weeks asks for, until it asks for nothing; what was asked, in order."""
+    asked = []
+    for _ in range(10):
+        result = tick("changed_weeks", instance)
+        if isinstance(result, dg.SkipReason):
+            return asked
+        for request in result.run_requests:
+            first, last = request.tags[RANGE_START], request.tags[RANGE_END]
+            execute("weeks", instance, {RANGE_START: first, RANGE_END: last}, list(request.asset_selection))
+            asked.append((sorted(key.to_user_string() for key in request.asset_selection), first, last))
+    raise AssertionError(f"the sensor never rests: {asked}")
+
+
+def test_new_files_start_intake_once(installed: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        first = tick("new_files", instance)
+        assert isinstance(first, dg.SensorResult)
+        assert len(first.run_requests) == 1
+        assert isinstance(tick("new_files", instance, first.cursor), dg.SkipReason)
+        write_csv(installed / "observations" / "more.csv", tiny_observations()[:1])
+        again = tick("new_files", instance, first.cursor)
+        assert isinstance(again, dg.SensorResult)
+        assert again.cursor != first.cursor
+
+
+def test_only_touched_weeks_are_requested_and_then_what_reads_them(installed: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        execute("intake", instance)
+        first = follow(instance)
+        assert first[0][1:] == ("2025-07-07", "2025-08-11")
+        assert "forecast_scores" in first[0][0]
+        assert len(first) == 1
+
+        revised = tiny_observations()
+        write_csv(installed / "observations" / "observations.csv", revised[:4])
+        write_csv(installed / "observations" / "later.csv", revised[4:])
+        execute("intake", instance)
+        follow(instance)
+
+        later = tiny_observations()[4:]
+        later[0]["observed"] = 130  # the week of 21 July
+        write_csv(installed / "observations" / "later.csv", later)
+        execute("intake", instance)
+        asked = follow(instance)
+        assert asked[0][1:] == ("2025-07-21", "2025-08-11"), "the file touches these weeks, no earlier one"
+        assert isinstance(tick("changed_weeks", instance), dg.SkipReason)
+
+
+def test_a_new_week_leaves_the_others_alone(installed: Path) -> None:
+    rows = tiny_forecasts()
+    write_csv(
+        installed / "forecasts" / "forecasts.csv",
+        [row for row in rows if row["horizon"] == 1 and row["target_end_date"] < dt.date(2025, 8, 11)],
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        execute("intake", instance)
+        follow(instance)
+        write_csv(installed / "forecasts" / "last.csv", [row for row in rows if row["target_end_date"] >= dt.date(2025, 8, 11)])
+        execute("intake", instance)
+        asked = follow(instance)
+        assert asked[0][1:] == ("2025-08-11", "2025-08-11")
+
+
+def test_a_sensor_asks_nothing_while_a_run_of_weeks_is_unfinished(installed: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        execute("intake", instance)
+        instance.create_run_for_job(defs.resolve_job_def("weeks"), status=dg.DagsterRunStatus.STARTED)
+        result = tick("changed_weeks", instance)
+        assert isinstance(result, dg.SkipReason)
+        assert "not finished" in result.skip_message
+
+
+def test_equal_inputs_make_equal_run_keys(installed: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        execute("intake", instance)
+        keys = [[request.run_key for request in tick("changed_weeks", instance).run_requests] for _ in range(2)]
+        assert keys[0] == keys[1]
+        assert all(keys[0])
+
+
+def test_every_night_the_open_week_gets_a_revision() -> None:
+    schedule = defs.get_schedule_def("nightly_open_week")
+    assert schedule.cron_schedule == "30 6 * * *"
+    context = dg.build_schedule_context(scheduled_execution_time=dt.datetime(2025, 11, 9, 6, 30, tzinfo=dt.UTC))
+    requests = schedule.evaluate_tick(context).run_requests
+    assert [request.partition_key for request in requests] == ["2025-11-03"]
+
+
+def test_the_nightly_run_reads_intake_and_the_open_week_in_one(installed: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance, Workspace(Settings.from_environment()) as workspace:
+        job = build(workspace).resolve_job_def(NIGHTLY_JOB)
+        done = job.execute_in_process(instance=instance, partition_key="2025-08-11")
+        assert done.success
+        assert "2025-08-11" in workspace.history.heads("forecast_scores")
+        assert "all" in workspace.history.heads("quantile_forecasts")
+
+
+def test_compaction_is_an_asset_that_changes_no_answer(installed: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance, Workspace(Settings.from_environment()) as workspace:
+        definitions = build(workspace)
+        definitions.resolve_job_def("intake").execute_in_process(instance=instance)
+        before = workspace.history.rows("quantile_forecasts"), workspace.history.ledger()
+        assert definitions.resolve_job_def("compaction").execute_in_process(instance=instance).success
+        assert (workspace.history.rows("quantile_forecasts"), workspace.history.ledger()) == before
+
+
+def test_everything_is_on_from_the_start() -> None:
+    repository = defs.get_repository_def()
+    assert {schedule.name: schedule.default_status for schedule in repository.schedule_defs} == {
+        "nightly_open_week": dg.DefaultScheduleStatus.RUNNING,
+        "nightly_compaction": dg.DefaultScheduleStatus.RUNNING,
+    }
+    assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
+        "new_files": dg.DefaultSensorStatus.RUNNING,
+        "changed_weeks": dg.DefaultSensorStatus.RUNNING,
+    }
