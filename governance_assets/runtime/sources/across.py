@@ -82,7 +82,8 @@ def _settle_tasks(con: duckdb.DuckDBPyConnection, files: Sequence[Landed], feed:
     ).fetchall()
     told: dict[int, list[Refusal]] = {}
     for number, first, model, date, horizon, target, location, size in repeats:
-        found = f"{model}, {date}, horizon {horizon}, {target or 'the only target'}, {location or 'the only place'}: also in {files[first].origin}"
+        place = f"{target or 'the only target'}, {location or 'the only place'}"
+        found = f"{model}, {date}, horizon {horizon}, {place}: also in {files[first].origin}"
         told.setdefault(number, []).append(
             Refusal("task", None, None, shown(found), "each task in one file", "keep it in one of the two files", size, feed)
         )

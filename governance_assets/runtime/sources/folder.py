@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from governance_assets.runtime.sources.outcome import Context, Refusal, shown
 from governance_assets.runtime.sources.tables import suffix_of
@@ -144,13 +145,20 @@ def _files(folder: Path, root: Path, found: Found) -> Iterator[Path]:
 def _find_long(folder: Path, root: Path, feed_folder: str, found: Found) -> None:
     role = "forecasts" if feed_folder == "forecasts" else "observations"
     for path in _files(folder, root, found):
-        as_of = _date_in(_origin(path, folder)) if role == "observations" else None
-        _offer(path, root, Context("long", role, as_of=as_of), found)
+        as_of = _version(path.name) if role == "observations" else None
+        _offer(path, root, Context("long", role, as_of=as_of, stated=_stated(path.relative_to(folder).parts[:-1])), found)
 
 
-def _date_in(text: str) -> str | None:
-    dates = _ISO_DATE.findall(text)
+def _version(name: str) -> str | None:
+    """The date in a file's name, if there is one: the day this version of the truth was written."""
+    dates = _ISO_DATE.findall(name)
     return dates[-1] if dates else None
+
+
+def _stated(folders: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Columns stated by folder names such as ``as_of=2025-11-03``."""
+    pairs = [unquote(name).split("=", 1) for name in folders if "=" in name]
+    return tuple((name, value) for name, value in pairs if name and value != "__HIVE_DEFAULT_PARTITION__")
 
 
 # ---------------------------------------------------------------- hubs
@@ -178,7 +186,8 @@ def _find_hub(hub: Path, root: Path, found: Found) -> None:
         elif entry.name in _TRUTH_FOLDERS and entry.is_dir():
             for path in _files(entry, root, found):
                 inside = _origin(path, entry)
-                context = Context("hubverse", "observations", as_of=_date_in(inside), task_columns=tasks.columns)
+                stated = _stated(path.relative_to(entry).parts[:-1])
+                context = Context("hubverse", "observations", as_of=_version(path.name), task_columns=tasks.columns, stated=stated)
                 _offer(path, root, context, found, name, _truth_rank(inside))
         elif entry.name == "observations" and hub == root and entry.is_dir():
             _find_long(entry, root, "observations", found)
@@ -187,7 +196,9 @@ def _find_hub(hub: Path, root: Path, found: Found) -> None:
 
 
 def _truth_rank(inside: str) -> int:
-    return next((rank for rank, stem in enumerate(_TRUTH_RANKS) if inside.startswith(stem)), len(_TRUTH_RANKS))
+    """What is best first: the oracle, the time series, then any other file, those in sub-folders (archives, snapshots) last."""
+    named = next((rank for rank, stem in enumerate(_TRUTH_RANKS) if inside.startswith(stem)), None)
+    return len(_TRUTH_RANKS) + inside.count("/") if named is None else named
 
 
 def _model_context(path: Path, models: Path, tasks: HubTasks) -> Context:
@@ -203,6 +214,7 @@ def _model_context(path: Path, models: Path, tasks: HubTasks) -> Context:
         units=tasks.units,
         round_column=tasks.round_column,
         task_columns=tasks.columns,
+        stated=_stated(parts[1:-1]),
     )
 
 

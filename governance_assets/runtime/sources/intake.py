@@ -25,7 +25,7 @@ from governance_assets.runtime.sources import columns, folder
 from governance_assets.runtime.sources.across import settle
 from governance_assets.runtime.sources.folder import Candidate
 from governance_assets.runtime.sources.landing import LANDED, Store, relative_path
-from governance_assets.runtime.sources.outcome import READER, NotTelemetry, Refusal, Table, Unreadable
+from governance_assets.runtime.sources.outcome import READER, Context, NotTelemetry, Refusal, Table, Unreadable
 from governance_assets.runtime.sources.reading import Arrived, land_batch, signature
 from governance_assets.runtime.sources.tables import JSON_SUFFIXES, read_table
 
@@ -211,6 +211,7 @@ class _Reader:
 def _arrived(candidate: Candidate, table: Table) -> Arrived:
     """The table with its parts found. Raises Unreadable where a feed's folder holds something else, NotTelemetry elsewhere."""
     context = candidate.context
+    _add_stated(table, context)
     truth = context.role == "observations"
     found = columns.layout(table.names, truth=truth, round_column=context.round_column, task_columns=context.task_columns)
     if truth and "predicted" in columns.layout(table.names, truth=False).parts and not found.holds_observations:
@@ -224,6 +225,15 @@ def _arrived(candidate: Candidate, table: Table) -> Arrived:
     known = "model_id, reference_date, horizon, target_end_date, location, quantile_level or sample_id, predicted"
     expected = "columns " + ("target_end_date, location, observed" if truth else known)
     raise Unreadable(f"columns {', '.join(table.names[:20])}", expected, f"rename the columns ({problem})")
+
+
+def _add_stated(table: Table, context: Context) -> None:
+    """Add the columns that folder names state and the file does not hold."""
+    spelled = {columns.plain(name) for name in table.names}
+    for name, value in context.stated:
+        if columns.plain(name) not in spelled:
+            table.names.append(name)
+            table.columns.append(pa.chunked_array([pa.repeat(value, len(table.rows))]))
 
 
 def _missing_parts(arrived: Arrived) -> str | None:

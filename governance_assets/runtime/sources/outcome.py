@@ -30,6 +30,8 @@ class Context:
     """Target to the unit of its horizon; the target '' stands for every other."""
     round_column: str | None = None
     task_columns: tuple[str, ...] | None = None
+    stated: tuple[tuple[str, str], ...] = ()
+    """Columns that the names of folders state, as in ``as_of=2025-11-03/``."""
 
     def identity(self) -> dict[str, Any]:
         """Everything of it, for hashing."""

@@ -6,7 +6,8 @@ about another (``intake.py``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from governance_assets.policy import IntakePolicy
 from governance_assets.runtime.sources import typed
 from governance_assets.runtime.sources.columns import STRATUM_PREFIX, Layout
+from governance_assets.runtime.sources.easing import ease
 from governance_assets.runtime.sources.landing import LANDED, VERSION_COLUMN, Store
 from governance_assets.runtime.sources.outcome import Context, Refusal, Table, shown
 from governance_assets.runtime.sources.tasks import changes, judge_tasks
@@ -83,15 +85,15 @@ def capped(told: list[Refusal], total: int, policy: IntakePolicy) -> list[Refusa
 def land_batch(con: duckdb.DuckDBPyConnection, batch: Sequence[Arrived], policy: IntakePolicy, store: Store) -> None:
     """Land every feed of ``batch``, whose files have one layout and one context up to model and dates."""
     first = batch[0]
-    types = _kinds(first)
-    con.register("arrived_rows", _arranged(batch))
+    columns, clean = ease(_arranged(batch), policy)
+    types = {part: _KINDS[column.type] for part, column in columns.items() if part not in ("file", "row")}
+    con.register("arrived_rows", pa.table(columns))
     try:
         if first.layout.holds_forecasts:
-            _land_forecasts(con, batch, types, policy, store)
+            _land_forecasts(con, batch, types, clean, policy, store)
         if first.layout.holds_observations:
-            _land_observations(con, batch, types, policy, store)
+            _land_observations(con, batch, types, clean, policy, store)
     finally:
-        con.execute("DROP TABLE IF EXISTS typed_rows")
         con.unregister("arrived_rows")
 
 
@@ -129,7 +131,7 @@ def _stated(arrived: Arrived) -> dict[str, str]:
     return stated
 
 
-def _arranged(batch: Sequence[Arrived]) -> pa.Table:
+def _arranged(batch: Sequence[Arrived]) -> dict[str, pa.ChunkedArray]:
     """All rows of the batch under the names of their parts, with ``file`` and ``row``."""
     tables = []
     for number, arrived in enumerate(batch):
@@ -139,27 +141,46 @@ def _arranged(batch: Sequence[Arrived]) -> pa.Table:
         columns["file"] = pa.repeat(pa.scalar(number, pa.int32()), size)
         columns["row"] = arrived.table.rows
         tables.append(pa.table(dict(sorted(columns.items()))))
-    return pa.concat_tables(tables)
+    whole = pa.concat_tables(tables)
+    return dict(zip(whole.column_names, whole.columns, strict=True))
 
 
 # ---------------------------------------------------------------- forecasts
 
 
 def _land_forecasts(
-    con: duckdb.DuckDBPyConnection, batch: Sequence[Arrived], types: dict[str, str], policy: IntakePolicy, store: Store
+    con: duckdb.DuckDBPyConnection,
+    batch: Sequence[Arrived],
+    types: dict[str, str],
+    clean: frozenset[str],
+    policy: IntakePolicy,
+    store: Store,
 ) -> None:
     strata = sorted(batch[0].layout.strata)
-    query = typed.forecast_query("arrived_rows", types, strata, batch[0].context, policy)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE typed_rows AS {query.sql}")
-    _collect_refused_cells(con, batch, query, policy)
-    for feed in (QUANTILE, SAMPLE):
-        rows = _sorted_rows(con, feed, (*TASK, *(STRATUM_PREFIX + name for name in strata)), MEMBER[feed])
-        judged = judge_tasks(rows, (*TASK, *(STRATUM_PREFIX + name for name in strata)), MEMBER[feed], policy, feed)
-        for number, count in judged.counts.items():
-            batch[number].refused[feed] = batch[number].refused.get(feed, 0) + count
-            batch[number].refusals += judged.refusals[number]
-        kept = rows if judged.keep.all() else rows.filter(pa.array(judged.keep))
-        _land(batch, feed, kept, strata, store)
+    query = typed.forecast_query("arrived_rows", types, strata, batch[0].context, policy, clean)
+    task = (*TASK, *(STRATUM_PREFIX + name for name in strata))
+    with _typed_rows(con, batch, query, policy):
+        for feed in (QUANTILE, SAMPLE):
+            rows = _sorted_rows(con, feed, task, MEMBER[feed])
+            judged = judge_tasks(rows, task, MEMBER[feed], policy, feed)
+            for number, count in judged.counts.items():
+                batch[number].refused[feed] = batch[number].refused.get(feed, 0) + count
+                batch[number].refusals += judged.refusals[number]
+            kept = rows if judged.keep.all() else rows.filter(pa.array(judged.keep))
+            _land(batch, feed, kept, strata, store)
+
+
+@contextlib.contextmanager
+def _typed_rows(con: duckdb.DuckDBPyConnection, batch: Sequence[Arrived], query: typed.Query, policy: IntakePolicy) -> Iterator[None]:
+    """For the time of the block ``typed_rows``: a table, as every row is judged once; a view where nothing can be wrong."""
+    kind = "VIEW" if query.is_safe else "TABLE"
+    con.execute(f"CREATE TEMP {kind} typed_rows AS {query.sql}")
+    try:
+        if not query.is_safe:
+            _collect_refused_cells(con, batch, query, policy)
+        yield
+    finally:
+        con.execute(f"DROP {kind} typed_rows")
 
 
 def _sorted_rows(con: duckdb.DuckDBPyConnection, feed: str, task: Sequence[str], member: str) -> pa.Table:
@@ -223,22 +244,26 @@ def _note_blocks(batch: Sequence[Arrived], feed: str, rows: pa.Table) -> None:
 
 
 def _land_observations(
-    con: duckdb.DuckDBPyConnection, batch: Sequence[Arrived], types: dict[str, str], policy: IntakePolicy, store: Store
+    con: duckdb.DuckDBPyConnection,
+    batch: Sequence[Arrived],
+    types: dict[str, str],
+    clean: frozenset[str],
+    policy: IntakePolicy,
+    store: Store,
 ) -> None:
     strata = sorted(batch[0].layout.strata)
-    query = typed.observation_query("arrived_rows", types, strata, policy)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE typed_rows AS {query.sql}")
-    _collect_refused_cells(con, batch, query, policy)
+    query = typed.observation_query("arrived_rows", types, strata, policy, clean)
     place = ", ".join(map(quoted, (*PLACE, *(STRATUM_PREFIX + name for name in strata))))
-    newest = con.execute(
-        f"""
-        SELECT file, {place}, as_of, observed, row, count(DISTINCT observed) OVER newest AS values, count(*) OVER newest AS size,
-            row_number() OVER (PARTITION BY file, {place}, as_of ORDER BY observed IS NULL, row) AS position
-        FROM typed_rows WHERE problem = 0 AND kind = '{OBSERVATION}'
-        WINDOW newest AS (PARTITION BY file, {place}, as_of)
-        QUALIFY as_of IS NOT DISTINCT FROM max(as_of) OVER (PARTITION BY file, {place})
-        ORDER BY file, {place}, position"""
-    ).to_arrow_table()
+    with _typed_rows(con, batch, query, policy):
+        newest = con.execute(
+            f"""
+            SELECT file, {place}, as_of, observed, row, count(DISTINCT observed) OVER newest AS values, count(*) OVER newest AS size,
+                row_number() OVER (PARTITION BY file, {place}, as_of ORDER BY observed IS NULL, row) AS position
+            FROM typed_rows WHERE problem = 0 AND kind = '{OBSERVATION}'
+            WINDOW newest AS (PARTITION BY file, {place}, as_of)
+            QUALIFY as_of IS NOT DISTINCT FROM max(as_of) OVER (PARTITION BY file, {place})
+            ORDER BY file, {place}, position"""
+        ).to_arrow_table()
     contradicted = pc.greater(newest["values"], 1)
     _collect_contradictions(batch, newest.filter(contradicted), policy)
     kept = newest.filter(pc.and_(pc.invert(contradicted), pc.equal(newest["position"], 1)))

@@ -90,7 +90,7 @@ def _text(data: bytes, policy: IntakePolicy) -> Table:
         raise Unreadable("no header line", "a header line and rows", "write the file again; remove it if nothing was meant")
     delimiter, names = _header(first, policy)
     table, ragged = _parsed(data, delimiter, len(names))
-    numbers = np.flatnonzero(np.fromiter((bool(line) for line in lines), bool, len(lines))) + 1
+    numbers = _line_numbers(lines)
     skipped = np.array([record - 1 for record, *_ in ragged], dtype=np.int64)
     for record, found in ragged:
         refusals.append(
@@ -100,6 +100,13 @@ def _text(data: bytes, policy: IntakePolicy) -> Table:
     body = table.slice(1)
     file_rows = len(kept) + len(refusals)
     return Table(names, body.columns, pa.array(kept, pa.int64()), file_rows, refusals)
+
+
+def _line_numbers(lines: list[bytes]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Numbers, from 1, of the lines that are not empty."""
+    if b"" not in lines:
+        return np.arange(1, len(lines) + 1)
+    return np.array([number for number, line in enumerate(lines, 1) if line], dtype=np.int64)
 
 
 _QUOTE_HINT = "put cells that hold a delimiter or a quotation mark in quotation marks"

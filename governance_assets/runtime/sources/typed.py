@@ -6,7 +6,7 @@ wrong (``tasks.py``), or opening files (``tables.py``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from governance_assets.policy import IntakePolicy
@@ -17,6 +17,8 @@ QUANTILE, SAMPLE, OBSERVATION, UNUSED = "quantile_forecasts", "sample_forecasts"
 UNUSED_OUTPUT_TYPES = ("mean", "median", "cdf", "pmf", "point", "mode")
 LEVEL_DECIMALS = 10
 """Levels are rounded to this many decimals, so that 0.025 written as text and as a float are one level."""
+
+LARGEST_HORIZON = 100_000
 
 _MISSING = ("", "NA", "N/A", "NULL", "null", "None", "none", "na")
 _CONTROL = r"[\x00-\x1f\x7f-\x{9f}]"
@@ -43,7 +45,8 @@ class Query:
 
     sql: str
     problems: tuple[Problem, ...]
-    strata: tuple[str, ...]
+    is_safe: bool
+    """No row can have a problem."""
 
 
 Types = Mapping[str, str]
@@ -143,11 +146,13 @@ def unit_sql(context: Context) -> str:
     return f"CASE target {cases} ELSE {fallback} END" if cases else fallback
 
 
-def forecast_query(source: str, types: Types, strata: Sequence[str], context: Context, policy: IntakePolicy) -> Query:
-    """Type forecasts; ``source`` has one column a part, ``file`` and ``row``."""
+def forecast_query(
+    source: str, types: Types, strata: Sequence[str], context: Context, policy: IntakePolicy, clean: Collection[str] = ()
+) -> Query:
+    """Type forecasts; ``source`` has one column a part, ``file`` and ``row``; of the ``clean`` parts no cell is at fault."""
     kind = _kind(types)
     is_legacy = "target" in types and "horizon" not in types and types["target"] == "text"
-    problems = _forecast_problems(types, strata, policy)
+    problems = tuple(problem for problem in _forecast_problems(types, strata, policy) if problem.part not in clean)
     empty = _no_forecast(types)
     dateless = _dateless(types) if context.shape == "hubverse" else "FALSE"
     target = _as_text("target", types["target"]) if "target" in types else "''"
@@ -203,12 +208,13 @@ def forecast_query(source: str, types: Types, strata: Sequence[str], context: Co
             CASE WHEN kind <> '{UNUSED}' AND cell_problem = 0 AND coalesce(stated_end, {_advanced()}) IS NULL
                 THEN {undated} ELSE cell_problem END AS problem
         FROM ({typed})"""
-    return Query(sql, problems, tuple(strata))
+    is_safe = len(problems) == 1 and "target_end_date" in clean
+    return Query(sql, problems, is_safe)
 
 
 def _advanced() -> str:
     whens = " ".join(f"WHEN '{unit}' THEN CAST(reference_date + horizon * INTERVAL {step} AS DATE)" for unit, step in _UNITS.items())
-    return f"CASE WHEN abs(horizon) < 100000 THEN CASE unit {whens} END END"
+    return f"CASE WHEN abs(horizon) <= {LARGEST_HORIZON} THEN CASE unit {whens} END END"
 
 
 def _kind(types: Types) -> str:
@@ -251,7 +257,7 @@ def _forecast_problems(types: Types, strata: Sequence[str], policy: IntakePolicy
     if "horizon" in types:
         found += _number_problems("horizon", types, required=False)
         number = _as_number("horizon", types["horizon"])
-        whole = f"NOT {is_missing('horizon', types['horizon'])} AND ({number} <> trunc({number}) OR abs({number}) > 100000)"
+        whole = f"NOT {is_missing('horizon', types['horizon'])} AND ({number} <> trunc({number}) OR abs({number}) > {LARGEST_HORIZON})"
         found.append(Problem("horizon", whole, "a whole number of steps", "write the horizon as a whole number"))
     if "target_end_date" in types:
         found += _date_problems("target_end_date", types, required=False)
@@ -283,7 +289,7 @@ def _cases(problems: Sequence[Problem], types: Types) -> tuple[str, str]:
     return f"CASE {whens} ELSE 0 END" if whens else "0", shown or "WHEN -1 THEN NULL"
 
 
-def observation_query(source: str, types: Types, strata: Sequence[str], policy: IntakePolicy) -> Query:
+def observation_query(source: str, types: Types, strata: Sequence[str], policy: IntakePolicy, clean: Collection[str] = ()) -> Query:
     """Type observations; a row without an observed value stays, as null."""
     problems: list[Problem] = []
     for part in ("location", "target"):
@@ -294,6 +300,7 @@ def observation_query(source: str, types: Types, strata: Sequence[str], policy: 
     if "as_of" in types:
         problems += _date_problems("as_of", types, required=False)
     problems += _number_problems("observed", types, required=False)
+    problems = [problem for problem in problems if problem.part not in clean]
     problem_sql, found_sql = _cases(problems, types)
     unused = "FALSE"
     if "output_type" in types:
@@ -315,4 +322,4 @@ def observation_query(source: str, types: Types, strata: Sequence[str], policy: 
             SELECT *, CASE WHEN kind = '{UNUSED}' THEN 0 ELSE {problem_sql} END AS problem
             FROM (SELECT *, CASE WHEN {unused} THEN '{UNUSED}' ELSE '{OBSERVATION}' END AS kind FROM {source})
         )"""
-    return Query(sql, tuple(problems), tuple(strata))
+    return Query(sql, tuple(problems), not problems)
