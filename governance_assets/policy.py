@@ -193,7 +193,7 @@ class CalibrationPolicy(Section):
     )
     pit_bins: int = setting(10, unit="bins", ge=2, le=100, source="B15", why="deciles: fine enough to show a shape, coarse enough to fill")
     pairwise_windows: tuple[str, ...] = setting(
-        ("quarter_to_date", "since_start"), unit="windows", min_length=1, source="P", why="pairs grow with the square of the models"
+        ("since_start",), unit="windows", min_length=1, source="P", why="pairs grow with the square of the models"
     )
     baseline_suffix: str = setting(
         "-baseline", unit="text", source="P", why="the baseline model of a hub is named so; exactly one model must match"

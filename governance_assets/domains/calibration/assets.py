@@ -14,9 +14,7 @@ def forecast_scores(
     run: Run, policy: CalibrationPolicy, quantile_forecasts: Landed, sample_forecasts: Landed, observations: Landed
 ) -> pa.Table:
     """One row is one forecast of one model for one task, scored."""
-    return facts.forecast_scores(
-        run.connection, quantile_forecasts.if_any, sample_forecasts.if_any, observations.view, run.weeks, policy
-    )
+    return facts.forecast_scores(run.connection, quantile_forecasts.if_any, sample_forecasts.if_any, observations.view, run.weeks, policy)
 
 
 @artifact(contracts.IntervalScores, kinds=_DUCKDB)
@@ -24,12 +22,22 @@ def interval_scores(
     run: Run, policy: CalibrationPolicy, quantile_forecasts: Landed, sample_forecasts: Landed, observations: Landed
 ) -> pa.Table:
     """One row is the width and score of one central interval over one week and stratum."""
-    return facts.interval_scores(
-        run.connection, quantile_forecasts.if_any, sample_forecasts.if_any, observations.view, run.weeks, policy
-    )
+    return facts.interval_scores(run.connection, quantile_forecasts.if_any, sample_forecasts.if_any, observations.view, run.weeks, policy)
 
 
 @artifact(contracts.CalibrationMetrics, kinds=_DUCKDB)
 def calibration_metrics(run: Run, policy: CalibrationPolicy, forecast_scores: Past, interval_scores: Past) -> pa.Table:
     """One row is one metric of one model over one window of weeks."""
     return facts.calibration_metrics(run.connection, forecast_scores.view, interval_scores.view, run.weeks, policy)
+
+
+@artifact(contracts.CalibrationCurve, kinds=_DUCKDB)
+def calibration_curve(run: Run, policy: CalibrationPolicy, forecast_scores: Past) -> pa.Table:
+    """One row is one point of a reliability curve, or one bin of a PIT histogram."""
+    return facts.calibration_curve(run.connection, forecast_scores.view, run.weeks, policy)
+
+
+@artifact(contracts.RelativeSkill, kinds=_DUCKDB)
+def relative_skill(run: Run, policy: CalibrationPolicy, forecast_scores: Past) -> pa.Table:
+    """One row is one model against one other, or against all of them."""
+    return facts.relative_skill(run.connection, forecast_scores.view, run.weeks, policy)

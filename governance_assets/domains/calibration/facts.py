@@ -27,7 +27,9 @@ from governance_assets.stats.arrays import Counts, Flags, Floats
 from governance_assets.stats.averages import Average, Averaged, averages, mean_over_groups
 from governance_assets.stats.dependent_mean import MeanShift, mean_shift
 from governance_assets.stats.grouped_shares import share_bounds, units_seen
-from governance_assets.stats.rank_coverage import Hits, interval_hits
+from governance_assets.stats.rank_coverage import Hits, interval_hits, pit_shares, quantile_hits
+from governance_assets.stats.skill import PairwiseSums, pairwise_sums, score_ratios
+from governance_assets.stats.skill import relative_skill as relative_skill_of
 from governance_assets.stats.windows import Spans, Sums, group_sums, spans
 
 _TASK = ("model_id", "target", "reference_date", "horizon", "location", "target_end_date")
@@ -402,6 +404,7 @@ _NUMBERS = {
 _DATES = ("reference_date", "target_end_date")
 _CELL = "location and horizon"
 _DAYS = 7
+_EPOCH = dt.date(1970, 1, 1)
 _OVERALL = StratumWindows(stratum="overall", windows=("since_start",))
 
 
@@ -566,11 +569,11 @@ def _stratum_metrics(
     values = np.column_stack([np.ones(len(tasks.week)), *tasks.numbers.values(), hits.hit])
     sums = tasks.sums(entry.stratum, values)
     wanted = {name: average for name, average in _MEANS.items() if average.column in names} | {name: Average(name) for name in coverages}
-    cells = (tasks.sums(_CELL, values), dict(wanted)) if entry.stratum == "overall" else None
-    if further is not None:
-        names, sums = names + further[0], _side_by_side(sums, further[1])
-        wanted |= {name: Average(name) for name in further[0]}
     wanted = {name: average for name, average in wanted.items() if not entry.metrics or name in entry.metrics}
+    cells, pooled = (tasks.sums(_CELL, values), wanted) if entry.stratum == "overall" else (None, wanted)
+    if further is not None and not entry.metrics:
+        names, sums = names + further[0], _side_by_side(sums, further[1])
+        wanted = wanted | {name: Average(name) for name in further[0]}
     judged = _JudgedShares(tasks, entry, {name: share for name, share in coverages.items() if name in wanted}, hits, policy)
     parts = []
     for window in entry.windows:
@@ -580,8 +583,8 @@ def _stratum_metrics(
         block = _Block(tasks, entry.stratum, window, ends, n, judged.units(where))
         parts.append(_metric_rows(block, "micro", averages(totals, names, wanted), list(wanted), judged, where))
         if cells is not None:
-            macro = mean_over_groups(averages(cells[0].over(where), names[: cells[0].total.shape[-1]], cells[1]))
-            parts.append(_metric_rows(block, "macro", macro, list(cells[1]), judged, None))
+            macro = mean_over_groups(averages(cells.over(where), names[: values.shape[1]], pooled))
+            parts.append(_metric_rows(block, "macro", macro, list(pooled), judged, None))
     return parts
 
 
@@ -789,6 +792,266 @@ _METRIC_COLUMNS = columns(contracts.CalibrationMetrics)
 _DRIFT_SCHEMA = pa.schema(
     [(c.name, c.type) for c in _METRIC_COLUMNS if c.name in ("week", "value", "lower", "upper", "n", "n_scored", "n_weeks", "verdict")]
 )
+
+
+# ---------------------------------------------------------------- models against each other
+
+_COMPARED = {"quantile": ("wis", "ae_median"), "sample": ("crps", "ae_median")}
+
+
+@dataclass(frozen=True)
+class _Field:
+    """What all models made of the tasks of one evaluation set, (models, tasks), tasks week by week; NaN where there is no score."""
+
+    kind: str
+    evaluation_set: str
+    models: list[str]
+    axis: list[dt.date]
+    week: Counts
+    strata: Mapping[str, tuple[Counts, list[str]]]
+    is_made: Flags
+    scores: Mapping[str, Floats]
+
+    def blocks(self, stratum: str) -> list[list[tuple[int, slice | Counts]]]:
+        """For each week of the axis the values of the stratum and where their tasks stand."""
+        codes, labels = self.strata[stratum]
+        cell = np.where(codes >= 0, self.week * len(labels) + codes, -1)
+        order = np.argsort(cell, kind="stable")
+        cells, starts = np.unique(cell[order], return_index=True)
+        found: list[list[tuple[int, slice | Counts]]] = [[] for _ in self.axis]
+        for one, start, stop in zip(cells, starts, [*starts[1:], len(cell)], strict=True):
+            if one >= 0:
+                found[one // len(labels)].append((int(one % len(labels)), order[start:stop]))
+        return found
+
+
+@dataclass
+class _Contest:
+    """Summed scores on shared tasks, (values, models, models), and each model's own tasks, (values, models)."""
+
+    total: Floats
+    shared: Floats
+    made: Floats
+
+    def add(self, weeks: Sequence[Sequence[tuple[int, Floats, Floats, Floats]]]) -> None:
+        for parts in weeks:
+            for value, total, shared, made in parts:
+                self.total[value] += total
+                self.shared[value] += shared
+                self.made[value] += made
+
+
+def relative_skill(con: duckdb.DuckDBPyConnection, scores: str, weeks: Sequence[dt.date], policy: CalibrationPolicy) -> pa.Table:
+    """Every model against all others on shared tasks, and pair by pair, over the windows that end with each of ``weeks``."""
+    parts = [conform(contracts.RelativeSkill, empty(contracts.RelativeSkill))]
+    for field in _fields(con, scores, weeks, policy):
+        ends = sorted(set(weeks) & set(field.axis))
+        for entry in _reported(policy, field.strata):
+            for score in _COMPARED[field.kind]:
+                parts += _stratum_skill(field, entry, score, ends, policy)
+    return pa.concat_tables(parts)
+
+
+def _fields(con: duckdb.DuckDBPyConnection, scores: str, weeks: Sequence[dt.date], policy: CalibrationPolicy) -> Iterator[_Field]:
+    until = f"week <= DATE '{max(weeks)}'" if weeks else "false"
+    strata = {name: sql for name, sql in _task_columns(con, scores).items() if name != _CELL}
+    texts = ", ".join(f"{sql} AS {_name('in ' + name)}" for name, sql in strata.items())
+    task = "week, target, reference_date, horizon, location, target_end_date, strata"
+    for entry in policy.evaluation_sets:
+        for kind, compared in _COMPARED.items():
+            table = con.execute(
+                f"""SELECT dense_rank() OVER (ORDER BY {task}) - 1 AS position, week, model_id, {", ".join(compared)}, {texts}
+                    FROM {_name(scores)} WHERE forecast_type = '{kind}' AND {until} AND {_matches(entry, strata)}
+                    ORDER BY position, model_id"""
+            ).to_arrow_table()
+            if table.num_rows:
+                yield _as_field(table, kind, entry.name, list(strata))
+
+
+def _as_field(table: pa.Table, kind: str, evaluation_set: str, strata: list[str]) -> _Field:
+    position = table["position"].to_numpy()
+    first = np.unique(position, return_index=True)[1]
+    model, models = _codes(table["model_id"])
+    week = table["week"].combine_chunks().take(pa.array(first))
+    axis = sorted(pc.unique(week).to_pylist())
+    shape = (len(models), len(first))
+    is_made = np.zeros(shape, dtype=bool)
+    is_made[model, position] = True
+    scores = {}
+    for score in _COMPARED[kind]:
+        scores[score] = np.full(shape, np.nan)
+        scores[score][model, position] = _floats(table[score])
+    codes = {name: _codes(table[f"in {name}"]) for name in strata}
+    return _Field(
+        kind=kind,
+        evaluation_set=evaluation_set,
+        models=models,
+        axis=axis,
+        week=np.searchsorted(_days(pa.array(axis)), _days(week)).astype(np.int64),
+        strata={"overall": (np.zeros(len(first), dtype=np.int64), [""])}
+        | {name: (code[first], labels) for name, (code, labels) in codes.items()},
+        is_made=is_made,
+        scores=scores,
+    )
+
+
+def _stratum_skill(field: _Field, entry: StratumWindows, score: str, ends: list[dt.date], policy: CalibrationPolicy) -> list[pa.Table]:
+    weekly = [
+        [(value, *_contest(field.scores[score][:, tasks]), field.is_made[:, tasks].sum(axis=1)) for value, tasks in blocks]
+        for blocks in field.blocks(entry.stratum)
+    ]
+    labels = field.strata[entry.stratum][1]
+    with_pairs = entry.stratum not in ("horizon", "location", *_DATES)
+    parts = []
+    for window in entry.windows:
+        where = spans(field.axis, ends, window)
+        running = _no_contest(len(labels), len(field.models))
+        done = 0
+        for end, (start, stop) in zip(ends, _pairs(where), strict=True):
+            if start > 0:
+                running, done = _no_contest(len(labels), len(field.models)), start
+            running.add(weekly[done:stop])
+            done = stop
+            n = _without_old_dates(running.made.sum(axis=1)[None, :], field, entry.stratum, [end], policy)[0]
+            rows = _SkillRows(field, score, entry.stratum, window, end, policy)
+            for value in np.flatnonzero(n > 0):
+                rows.compare(labels[value], running, value, with_pairs and window in policy.pairwise_windows)
+            parts.append(rows.table())
+    return parts
+
+
+def _contest(scores: Floats) -> tuple[Floats, Floats]:
+    sums = pairwise_sums(scores)
+    return sums.total, sums.shared.astype(np.float64)
+
+
+def _no_contest(values: int, models: int) -> _Contest:
+    return _Contest(np.zeros((values, models, models)), np.zeros((values, models, models)), np.zeros((values, models)))
+
+
+class _SkillRows:
+    """Rows of one window's end, collected value by value of the stratum."""
+
+    def __init__(self, field: _Field, score: str, stratum: str, window: str, end: dt.date, policy: CalibrationPolicy) -> None:
+        self._same = {
+            "week": pa.scalar(end, pa.date32()),
+            "forecast_type": field.kind,
+            "evaluation_set": field.evaluation_set,
+            "window": window,
+            "stratum": stratum,
+            "score": score,
+        }
+        until = field.week < np.searchsorted(_days(pa.array(field.axis)), (end - _EPOCH).days, side="right")
+        known = field.is_made[:, until].any(axis=1)
+        self._baseline = rules.baseline_model([model for model, is_known in zip(field.models, known, strict=True) if is_known], policy)
+        self._models = field.models
+        self._columns: dict[str, list[Any]] = {name: [] for name in contracts.RelativeSkill.model_fields if name not in self._same}
+
+    def compare(self, label: str, contest: _Contest, value: int, with_pairs: bool) -> None:
+        """Add the tournament, and the pairs, of the models that have a task here."""
+        here = np.flatnonzero(contest.made[value] > 0)
+        names = [self._models[position] for position in here]
+        sums = PairwiseSums(contest.total[value][np.ix_(here, here)], contest.shared[value][np.ix_(here, here)].astype(np.int64))
+        baseline = names.index(self._baseline) if self._baseline in names else None
+        with np.errstate(divide="ignore", invalid="ignore"):  # a baseline that is perfect, or shares no task
+            skill = relative_skill_of(sums, baseline)
+        self._add(
+            len(here),
+            stratum_value=label,
+            comparison="tournament",
+            model_id=names,
+            compared_with=self._baseline if baseline is not None else "",
+            ratio=None,
+            relative_skill=skill.relative,
+            scaled_relative_skill=skill.scaled,
+            n_shared=contest.made[value][here],
+            n_pairs_left_out=skill.n_pairs_left_out,
+        )
+        if with_pairs:
+            ratios = score_ratios(sums)
+            other = ~np.eye(len(here), dtype=bool)
+            row, column = np.nonzero(other)
+            self._add(
+                len(row),
+                stratum_value=label,
+                comparison="pairwise",
+                model_id=[names[position] for position in row],
+                compared_with=[names[position] for position in column],
+                ratio=ratios[other],
+                relative_skill=None,
+                scaled_relative_skill=None,
+                n_shared=sums.shared[other],
+                n_pairs_left_out=np.isnan(ratios[other]),
+            )
+
+    def _add(self, rows: int, **columns_of: Any) -> None:
+        for name, given in columns_of.items():
+            if given is None:
+                self._columns[name].append(pa.nulls(rows, pa.float64()))
+            elif isinstance(given, str):
+                self._columns[name].append(pa.repeat(given, rows))
+            elif name.startswith("n_"):
+                self._columns[name].append(pa.array(np.asarray(given).astype(np.int64)))
+            elif name in ("model_id", "compared_with"):
+                self._columns[name].append(pa.array(given, pa.string()))
+            else:
+                self._columns[name].append(pa.array(np.where(np.isinf(given), np.nan, given), from_pandas=True))
+
+    def table(self) -> pa.Table:
+        """The rows so far."""
+        if not self._columns["model_id"]:
+            return conform(contracts.RelativeSkill, empty(contracts.RelativeSkill))
+        made = {name: pa.chunked_array(parts) for name, parts in self._columns.items()}
+        rows = len(made["model_id"])
+        made |= {name: pa.repeat(value, rows) for name, value in self._same.items()}
+        return conform(contracts.RelativeSkill, pa.table({name: made[name] for name in contracts.RelativeSkill.model_fields}))
+
+
+# ---------------------------------------------------------------- curves
+
+
+def calibration_curve(con: duckdb.DuckDBPyConnection, scores: str, weeks: Sequence[dt.date], policy: CalibrationPolicy) -> pa.Table:
+    """Reliability of intervals and quantiles, and the PIT histogram, over the windows that end with each of ``weeks``."""
+    parts = [conform(contracts.CalibrationCurve, empty(contracts.CalibrationCurve))]
+    for tasks in _tasks(con, scores, weeks, policy):
+        ends = sorted(set(weeks) & set(tasks.axis))
+        middles = tuple((position + 1 / 2) / policy.pit_bins for position in range(policy.pit_bins))
+        kinds = {
+            "interval": (tasks.hits(interval_hits), 1),
+            "quantile": (tasks.hits(lambda levels, n_below, _: quantile_hits(levels, n_below)), 1),
+            "pit": (Hits(middles, pit_shares(*tasks.pit, policy.pit_bins)), policy.pit_bins),
+        }
+        for window in policy.curve_windows:
+            where = spans(tasks.axis, ends, window)
+            parts += [_curve_points(tasks, kind, hits, unit, window, ends, where, policy) for kind, (hits, unit) in kinds.items()]
+    return pa.concat_tables(parts)
+
+
+def _curve_points(
+    tasks: _Tasks, kind: str, hits: Hits, unit: int, window: str, ends: list[dt.date], where: Spans, policy: CalibrationPolicy
+) -> pa.Table:
+    """The points of one curve for each end week: shares times ``unit``, the number of bins for a density."""
+    sums = tasks.sums("overall", hits.hit).over(where)
+    total, count = sums.total[:, 0], sums.count[:, 0]
+    entry = _OVERALL.model_copy(update={"intervals": kind != "pit"})
+    judged = _JudgedShares(tasks, entry, {_percent(nominal): nominal for nominal in hits.nominal}, hits, policy)
+    bounds = judged.bounds(where)[:, 0] if entry.intervals and len(ends) else np.full((*total.shape, 3), np.nan)
+    end, point = np.nonzero(count > 0)
+    given = {
+        "week": pa.array(ends, pa.date32()).take(pa.array(end)),
+        "model_id": tasks.model_id,
+        "forecast_type": tasks.kind,
+        "evaluation_set": tasks.evaluation_set,
+        "window": window,
+        "kind": kind,
+        "nominal": pa.array(np.array(hits.nominal)[point]) if len(point) else pa.array([], pa.float64()),
+        "observed": pa.array(unit * total[end, point] / count[end, point]),
+        "lower": _nullable(bounds[end, point, 0]),
+        "upper": _nullable(bounds[end, point, 1]),
+        "n": pa.array(count[end, point].astype(np.int64)),
+    }
+    filled = {name: pa.repeat(value, len(end)) if isinstance(value, str) else value for name, value in given.items()}
+    return conform(contracts.CalibrationCurve, pa.table(filled))
 
 
 # ---------------------------------------------------------------- SQL that several queries share

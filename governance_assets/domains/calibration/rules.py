@@ -6,6 +6,7 @@ Does not belong here: computing figures, and the limits themselves (``policy.py`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,14 @@ from governance_assets.stats.limits import above, below
 
 NOT_ENOUGH_DATA = "not_enough_data"
 NOT_JUDGED = "not_judged"
+
+
+def baseline_model(models: Sequence[str], policy: CalibrationPolicy) -> str | None:
+    """The model that others are scaled by: the one the policy names, or the only one that is named like a baseline."""
+    if policy.baseline_model is not None:
+        return policy.baseline_model if policy.baseline_model in models else None
+    fitting = [model for model in models if model.endswith(policy.baseline_suffix)]
+    return fitting.pop() if len(fitting) == 1 else None
 
 
 # ---------------------------------------------------------------- verdicts written beside the figures
