@@ -39,6 +39,13 @@ def test_number_labels(values, unit, expected):
     assert labels(number_axis(values, 0, 100, 5, unit)) == expected
 
 
+@pytest.mark.parametrize("values", [(0.0, 5e-324), (5e-324,), (1.0, 1.0 + 1e-16), (-1e150, 1e150)])
+def test_extreme_ranges_have_an_axis(values):
+    axis = number_axis(values, 0, 100, 5)
+    assert len(axis.ticks) >= 2
+    assert all(axis.low <= value <= axis.high for value in values)
+
+
 def test_bars_start_at_nothing():
     assert number_axis((1.2, 1.4), 0, 100, 5, is_from_zero=True).low == 0
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS_A_MONTH = 30.4
+_SMALLEST = 1e-150  # below this the arithmetic of an axis underflows
 _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
 
 
@@ -55,8 +56,8 @@ def number_axis(values: Iterable[float], start: float, end: float, count: int, u
     """An axis that holds every value and ends on ticks."""
     seen = [*values, *([0.0] if is_from_zero else [])] or [0.0, 1.0]
     low, high = min(seen), max(seen)
-    if high - low <= 1e-9 * max(abs(low), abs(high)):
-        spread = abs(low) * 0.1 or 0.5
+    if high - low <= max(1e-9 * max(abs(low), abs(high)), _SMALLEST):
+        spread = abs(low) * 0.1 if abs(low) > _SMALLEST else 0.5
         low, high = low - (0 if is_from_zero else spread), high + spread
     step = step_for(low, high, count)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
