@@ -230,7 +230,7 @@ def test_matters_are_grouped_by_rule_and_sorted_worst_first():
 def test_refused_records_are_counted_and_cut():
     records = tuple({"file": f"f{n:04}.csv", "record": 1, "found": "x"} for n in range(700))
     text = build(example.front(), {}, example.catalogue(), Rejected(records, 9000))["data.html"]
-    assert "9,000 records. The first 500 are shown" in text
+    assert "9,000 rows or files were refused. At most 500 records are shown" in text
     assert "f0499.csv" in text
     assert "f0500.csv" not in text
 

@@ -128,7 +128,7 @@ class Front:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Refused records for the data page: the ones to show, how many there are, and files that are no telemetry."""
+    """Refused records for the data page, how many rows and files they refuse, and files that are no telemetry."""
 
     records: tuple[Mapping[str, Any], ...] = ()
     total: int = 0

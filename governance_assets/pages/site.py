@@ -165,7 +165,7 @@ def _front(front: Front, models: Mapping[str, Page]) -> dict[str, Any]:
         "open_matters": [matter for matter in urgent if matter.verdict == "unknown"],
         "most_messages": _MOST_MESSAGES,
         "groups": groups,
-        "questions": front.questions,
+        "questions": {name: question[:1].upper() + question[1:] for name, question in front.questions.items()},
         "pages": {name: f"{name}.html" for name in models},
         "recent_words": {state.artifact: _recent_words(state) for state in states},
     }
@@ -238,8 +238,7 @@ def _catalogue(catalogue: Catalogue) -> dict[str, Any]:
 
 def _data_page(rejected: Rejected) -> Page:
     shown = sorted(rejected.records, key=lambda record: (str(record.get("file")), int(record.get("record") or 0)))[:_MOST_RECORDS]
-    total = max(rejected.total, len(rejected.records))
-    sections = [_records_section(shown, total)]
+    sections = [_records_section(shown, rejected.total)]
     if rejected.ignored:
         table = Table((Column("File"), Column("Reason")), tuple(sorted(rejected.ignored)))
         sections.append(
@@ -250,9 +249,10 @@ def _data_page(rejected: Rejected) -> Page:
 
 
 def _records_section(shown: Sequence[Mapping[str, Any]], total: int) -> Section:
-    if not total:
+    if not shown:
         return Section("Refused records", "Nothing was refused.")
-    left_out = f" The first {len(shown):,} are shown; all are in the artifact rejected_records." if len(shown) < total else ""
+    refused = f"{wording.count(total, 'row or file was', 'rows or files were')} refused. "
+    cut = f"At most {_MOST_RECORDS:,} records are shown; all are in the artifact rejected_records." if len(shown) == _MOST_RECORDS else ""
     columns = tuple(Column(name.replace("_", " ").capitalize()) for name in _RECORD_COLUMNS)
     rows = tuple(tuple(record.get(name) for name in _RECORD_COLUMNS) for record in shown)
-    return Section("Refused records", f"{wording.count(total, 'record')}.{left_out}", table=Table(columns, rows))
+    return Section("Refused records", refused + cut, table=Table(columns, rows))
