@@ -238,7 +238,7 @@ def _catalogue(catalogue: Catalogue) -> dict[str, Any]:
 
 def _data_page(rejected: Rejected) -> Page:
     shown = sorted(rejected.records, key=lambda record: (str(record.get("file")), int(record.get("record") or 0)))[:_MOST_RECORDS]
-    sections = [_records_section(shown, rejected.total)]
+    sections = [_records_section(shown, max(rejected.total, len(rejected.records)))]
     if rejected.ignored:
         table = Table((Column("File"), Column("Reason")), tuple(sorted(rejected.ignored)))
         sections.append(
@@ -249,7 +249,7 @@ def _data_page(rejected: Rejected) -> Page:
 
 
 def _records_section(shown: Sequence[Mapping[str, Any]], total: int) -> Section:
-    if not shown:
+    if not total:
         return Section("Refused records", "Nothing was refused.")
     refused = f"{wording.count(total, 'row or file was', 'rows or files were')} refused. "
     cut = f"At most {_MOST_RECORDS:,} records are shown; all are in the artifact rejected_records." if len(shown) == _MOST_RECORDS else ""
