@@ -291,7 +291,8 @@ def _legend(plot: Plot, shown: Sequence[Trace], n_others: int, frame: Mapping[st
     named = [("series", line.place, _short(line.name)) for line in shown]
     named += [("others", 0, wording.count(n_others, "other"))] if n_others else []
     named += [("reference", place, _short(reference.label)) for place, reference in enumerate(plot.references)]
-    across, down, entries = 8.0, frame["bottom"] + 62, []
+    entries: list[dict[str, Any]] = []
+    across, down = 8.0, frame["bottom"] + 62
     for key, place, name in named:
         needed = 27 + _CHARACTER * len(name)
         if entries and across + needed > frame["width"]:
