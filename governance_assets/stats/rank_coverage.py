@@ -36,6 +36,33 @@ def central_intervals(levels: Sequence[float]) -> list[tuple[float, int, int]]:
     return sorted((round(1 - 2 * level, _DECIMALS), low, high) for level, low, high in pairs if high is not None)
 
 
+def has_median(levels: Sequence[float]) -> bool:
+    """Whether 0.5 is among the levels.
+
+    >>> has_median([0.1, 0.5]), has_median([0.1, 0.9])
+    (True, False)
+    """
+    return any(round(level, _DECIMALS) == 0.5 for level in levels)
+
+
+def is_symmetric(levels: Sequence[float]) -> bool:
+    """Whether every level has its partner on the other side of 0.5.
+
+    >>> is_symmetric([0.1, 0.5, 0.9]), is_symmetric([0.1, 0.5])
+    (True, False)
+    """
+    return 2 * len(central_intervals(levels)) + has_median(levels) == len(levels)
+
+
+def share_text(share: float) -> str:
+    """A share in per cent, as it stands in names.
+
+    >>> share_text(0.8), share_text(0.975)
+    ('80', '97.5')
+    """
+    return f"{100 * share:.10g}"
+
+
 def interval_hits(levels: Sequence[float], n_below: Any, n_at_or_below: Any) -> Hits:
     """Whether the observed value lies in each central interval, ends included.
 

@@ -9,7 +9,7 @@ from governance_assets.runtime.artifact import Landed, Past, Run, artifact
 _DUCKDB = frozenset({"duckdb", "parquet"})
 
 
-@artifact(contracts.ForecastScores, kinds=_DUCKDB)
+@artifact(contracts.ForecastScores, judge=rules.judge_forecast_scores, kinds=_DUCKDB)
 def forecast_scores(
     run: Run, policy: CalibrationPolicy, quantile_forecasts: Landed, sample_forecasts: Landed, observations: Landed
 ) -> pa.Table:
@@ -25,7 +25,7 @@ def interval_scores(
     return facts.interval_scores(run.connection, quantile_forecasts.if_any, sample_forecasts.if_any, observations.view, run.weeks, policy)
 
 
-@artifact(contracts.CalibrationMetrics, kinds=_DUCKDB)
+@artifact(contracts.CalibrationMetrics, judge=rules.judge_calibration_metrics, kinds=_DUCKDB)
 def calibration_metrics(run: Run, policy: CalibrationPolicy, forecast_scores: Past, interval_scores: Past) -> pa.Table:
     """One row is one metric of one model over one window of weeks."""
     return facts.calibration_metrics(run.connection, forecast_scores.view, interval_scores.view, run.weeks, policy)
@@ -37,7 +37,7 @@ def calibration_curve(run: Run, policy: CalibrationPolicy, forecast_scores: Past
     return facts.calibration_curve(run.connection, forecast_scores.view, run.weeks, policy)
 
 
-@artifact(contracts.RelativeSkill, kinds=_DUCKDB)
+@artifact(contracts.RelativeSkill, judge=rules.judge_relative_skill, kinds=_DUCKDB)
 def relative_skill(run: Run, policy: CalibrationPolicy, forecast_scores: Past) -> pa.Table:
     """One row is one model against one other, or against all of them."""
     return facts.relative_skill(run.connection, forecast_scores.view, run.weeks, policy)

@@ -27,7 +27,7 @@ from governance_assets.stats.arrays import Counts, Flags, Floats
 from governance_assets.stats.averages import Average, Averaged, averages, mean_over_groups
 from governance_assets.stats.dependent_mean import MeanShift, mean_shift
 from governance_assets.stats.grouped_shares import share_bounds, units_seen
-from governance_assets.stats.rank_coverage import Hits, interval_hits, pit_shares, quantile_hits
+from governance_assets.stats.rank_coverage import Hits, interval_hits, pit_shares, quantile_hits, share_text
 from governance_assets.stats.skill import PairwiseSums, pairwise_sums, score_ratios
 from governance_assets.stats.skill import relative_skill as relative_skill_of
 from governance_assets.stats.windows import Spans, Sums, group_sums, spans
@@ -550,7 +550,7 @@ def _interval_sums(con: duckdb.DuckDBPyConnection, intervals: str, tasks: _Tasks
             count[cell] = part[number].to_numpy()
             total[cell] = np.nan_to_num(_floats(part[mean])) * count[cell]
             columns_of.append(Sums(total, count))
-        names = [f"interval_{what}_{_percent(share)}" for what in ("width", "score") for share in nominal]
+        names = [f"interval_{what}_{share_text(share)}" for what in ("width", "score") for share in nominal]
         found[stratum] = (names, _side_by_side(*columns_of))
     return found
 
@@ -564,7 +564,7 @@ def _stratum_metrics(
     policy: CalibrationPolicy,
 ) -> list[pa.Table]:
     """The metrics of one stratum over its windows; the overall ones also as the mean of the cells' means."""
-    coverages = {f"interval_coverage_{_percent(nominal)}": nominal for nominal in hits.nominal}
+    coverages = {f"interval_coverage_{share_text(nominal)}": nominal for nominal in hits.nominal}
     names = ["tasks", *tasks.numbers, *coverages]
     values = np.column_stack([np.ones(len(tasks.week)), *tasks.numbers.values(), hits.hit])
     sums = tasks.sums(entry.stratum, values)
@@ -722,7 +722,7 @@ def _coverage_drift(tasks: _Tasks, hits: Hits, ends: list[dt.date], policy: Cali
                 }
             )
     made = pa.Table.from_pylist(rows, schema=_DRIFT_SCHEMA)
-    name = f"coverage_drift_{_percent(policy.nominal_coverage)}"
+    name = f"coverage_drift_{share_text(policy.nominal_coverage)}"
     return _metric_table(
         tasks,
         len(rows),
@@ -782,10 +782,6 @@ def _days(dates: Any) -> Counts:
 
 def _nullable(numbers: Floats) -> pa.Array:
     return pa.array(numbers.ravel(), from_pandas=True)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.10g}"
 
 
 _METRIC_COLUMNS = columns(contracts.CalibrationMetrics)
@@ -1034,7 +1030,7 @@ def _curve_points(
     sums = tasks.sums("overall", hits.hit).over(where)
     total, count = sums.total[:, 0], sums.count[:, 0]
     entry = _OVERALL.model_copy(update={"intervals": kind != "pit"})
-    judged = _JudgedShares(tasks, entry, {_percent(nominal): nominal for nominal in hits.nominal}, hits, policy)
+    judged = _JudgedShares(tasks, entry, {share_text(nominal): nominal for nominal in hits.nominal}, hits, policy)
     bounds = judged.bounds(where)[:, 0] if entry.intervals and len(ends) else np.full((*total.shape, 3), np.nan)
     end, point = np.nonzero(count > 0)
     given = {
