@@ -104,6 +104,8 @@ def range_histogram(pit: PitRange, edges: Any) -> PitHistogram:
     width = np.where(upper > lower, upper - lower, 1.0)
     reached = np.clip((bounds[:, None] - lower) / width, 0, 1)
     reached = np.where(bounds[:, None] >= upper, 1.0, np.where(bounds[:, None] <= lower, 0.0, reached))
+    # A forecast with the single value 0 belongs to the first bin, not before it.
+    reached[0] = 0.0
     return _histogram(bounds, reached)
 
 
