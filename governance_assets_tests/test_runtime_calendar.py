@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 from dagster._utils.schedules import cron_string_iterator, is_valid_cron_schedule
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from governance_assets.policy import CalendarPolicy, policy_from
@@ -280,13 +280,19 @@ def test_what_is_upcoming_begins_now_and_ends_before_the_last_instant() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.datetimes(dt.datetime(2021, 1, 1), dt.datetime(2034, 1, 1), timezones=st.just(dt.UTC)), st.integers(1, 120), st.integers(0, 120))
-def test_upcoming_is_the_calendar_cut_to_a_span(as_of: dt.datetime, days: int, more: int) -> None:
+@given(
+    st.datetimes(dt.datetime(2021, 1, 1), dt.datetime(2034, 1, 1), timezones=st.just(dt.UTC)),
+    st.integers(1, 120),
+    st.integers(0, 120),
+    st.sampled_from([POLICY, MOVED]),
+)
+@example(utc("2025-10-20"), 40, 30, MOVED)  # its pre-read is due two months before the review, deep in the quarter before
+def test_upcoming_is_the_calendar_cut_to_a_span(as_of: dt.datetime, days: int, more: int, policy: CalendarPolicy) -> None:
     end = as_of + dt.timedelta(days=days)
     quarters = quarters_between(quarter_of(as_of), quarter_of(end))
-    whole = [event for quarter in quarters for event in governance_calendar(quarter, POLICY)]
-    assert upcoming(as_of, days, POLICY) == [event for event in whole if as_of <= event.due_at < end]
-    assert upcoming(as_of, days + more, POLICY) == upcoming(as_of, days, POLICY) + upcoming(end, more, POLICY)
+    whole = [event for quarter in quarters for event in governance_calendar(quarter, policy)]
+    assert upcoming(as_of, days, policy) == [event for event in whole if as_of <= event.due_at < end]
+    assert upcoming(as_of, days + more, policy) == upcoming(as_of, days, policy) + upcoming(end, more, policy)
 
 
 def test_upcoming_needs_a_time_zone() -> None:
