@@ -121,7 +121,7 @@ def _settle_observations(con: duckdb.DuckDBPyConnection, files: Sequence[Landed]
                 "observed",
                 shown(found),
                 "one value a place and date",
-                "add as_of, or the date to the file name",
+                "add a target or an as_of column, or the date to the file name",
                 1,
                 OBSERVATION,
             )

@@ -26,7 +26,8 @@ _ISO_DATE = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A file that may hold a feed. Of the files of one hub's truth only the lowest ``rank`` that lands is read."""
+    """A file that may hold a feed. Of the files of one hub's truth only the lowest ``rank`` that lands is read; where two files
+    state the same task, the lower ``rank`` counts."""
 
     path: Path
     origin: str
@@ -182,7 +183,9 @@ def _find_hub(hub: Path, root: Path, found: Found) -> None:
     for entry in _entries(hub, root, found):
         if entry == models:
             for path in _files(entry, root, found):
-                _offer(path, root, _model_context(path, entry, tasks), found, name)
+                context = _model_context(path, entry, tasks)
+                expected = f"{context.reference_date}-{context.model_id}{suffix_of(path.name)}"
+                _offer(path, root, context, found, name, int(path.name != expected))
         elif entry.name in _TRUTH_FOLDERS and entry.is_dir():
             for path in _files(entry, root, found):
                 inside = _origin(path, entry)
@@ -196,9 +199,13 @@ def _find_hub(hub: Path, root: Path, found: Found) -> None:
 
 
 def _truth_rank(inside: str) -> int:
-    """What is best first: the oracle, the time series, then any other file, those in sub-folders (archives, snapshots) last."""
+    """What is best first: the oracle, the time series, then any other file: the present one before dated ones, those in
+    sub-folders (archives, snapshots) last."""
     named = next((rank for rank, stem in enumerate(_TRUTH_RANKS) if inside.startswith(stem)), None)
-    return len(_TRUTH_RANKS) + inside.count("/") if named is None else named
+    if named is not None:
+        return named
+    folders, name = inside.count("/"), inside.rsplit("/", 1)[-1]
+    return len(_TRUTH_RANKS) + 2 * folders + (_version(name) is not None)
 
 
 def _model_context(path: Path, models: Path, tasks: HubTasks) -> Context:

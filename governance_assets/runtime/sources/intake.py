@@ -89,9 +89,9 @@ class _Reader:
         self._waiting: list[tuple[File, Arrived]] = []
 
     def read(self, con: duckdb.DuckDBPyConnection) -> list[File]:
-        """Every file that landed, in the order of the paths. Truth comes first: its spacing may tell the unit of a horizon."""
+        """Every file that landed, in the order in which they count. Truth comes first: its spacing may tell the unit of a horizon."""
         truth, rest = [], []
-        for candidate in sorted(self.found.candidates, key=lambda each: each.origin):
+        for candidate in sorted(self.found.candidates, key=lambda each: (each.rank, each.origin)):
             (truth if candidate.context.role == "observations" else rest).append(candidate)
         files = self._read_truth(con, truth)
         postponed: list[File] = []
@@ -100,7 +100,7 @@ class _Reader:
             unit = self._spacing(con, files)
             again = [replace(file.candidate, context=replace(file.candidate.context, units=unit)) for file in postponed]
             files += self._read_files(con, again, None)
-        return sorted(files, key=lambda file: file.origin)
+        return sorted(files, key=lambda file: (file.candidate.rank, file.origin))
 
     def _read_truth(self, con: duckdb.DuckDBPyConnection, candidates: list[Candidate]) -> list[File]:
         """All of the long tables; of a hub only the best kind of truth that lands."""
@@ -282,7 +282,7 @@ def _lacks_unit(arrived: Arrived) -> bool:
 def _manifest(feed: str, files: list[File]) -> pa.Table:
     contract = registry()[feed]
     rows = []
-    for file in files:
+    for file in sorted(files, key=lambda each: each.origin):
         landing = file.entry["landings"].get(feed) if file.entry else None
         if landing is None:
             continue

@@ -31,7 +31,7 @@ class Judged:
 def judge_tasks(rows: pa.Table, task: Sequence[str], member: str, policy: IntakePolicy, feed: str) -> Judged:
     """Judge ``rows``, sorted by ``file``, the columns of ``task``, ``member`` and ``row``.
 
-    ``member`` is quantile_level or sample_id. A repeated row (same value) is refused alone; a member with two values, and
+    ``member`` is quantile_level or sample_id. A repeated row (same value, rounding aside) is refused alone; a member with two values, and
     crossing quantiles, refuse the whole task.
     """
     size = rows.num_rows
@@ -41,9 +41,9 @@ def judge_tasks(rows: pa.Table, task: Sequence[str], member: str, policy: Intake
     same_member = ~changes(rows, (member,)) & ~new_task
     value = rows["predicted"].to_numpy()
     step = np.diff(value, prepend=value[:1])
-    repeated = same_member & (step == 0)
-    contradicted = same_member & (step != 0)
     slack = policy.quantile_crossing_tolerance * np.maximum(1, np.abs(value))
+    repeated = same_member & (np.abs(step) <= slack)
+    contradicted = same_member & ~repeated
     crossing = ~new_task & ~same_member & (step < -slack) if member == "quantile_level" else np.zeros(size, bool)
     bad = contradicted | crossing
     if not bad.any() and not repeated.any():
@@ -102,9 +102,9 @@ def _told(
 def _task_refusal(rows: pa.Table, member: str, at: int, line: int, value: npt.NDArray[np.float64], size: int, feed: str) -> Refusal:
     here, before = rows[member][at].as_py(), rows[member][at - 1].as_py()
     if here == before:
-        found = f"{member} {here} twice: {value[at - 1]:g} and {value[at]:g}"
+        found = f"{member} {here} twice: {value[at - 1]:.12g} and {value[at]:.12g}"
         return Refusal("task", line, member, found, f"each {member} once a task", "keep one of them; the whole task is refused", size, feed)
-    found = f"{value[at]:g} at level {here:g} below {value[at - 1]:g} at level {before:g}"
+    found = f"{value[at]:.12g} at level {here:g} below {value[at - 1]:.12g} at level {before:g}"
     return Refusal(
         "task",
         line,
