@@ -30,6 +30,7 @@ def answer(query: str, schemas: Mapping[str, pa.Schema], rows_of: Callable[[str]
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "python_enable_replacements": "false",
+            "enable_progress_bar": "false",
         }
     ) as connection:
         connection.execute("SET TimeZone = 'UTC'")

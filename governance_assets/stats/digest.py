@@ -116,7 +116,7 @@ def _flat(values: pa.ChunkedArray) -> pa.Array:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         kind = pa.large_string()
     elif pa.types.is_null(kind):
-        raise TypeError("a column of type null has no kind; give it the type of its contract")
+        return pa.nulls(len(values))
     return pa.concat_arrays([chunk.cast(kind) for chunk in values.chunks]) if values.num_chunks else pa.array([], kind)
 
 
@@ -127,7 +127,8 @@ def _numbers(values: pa.Array, zero: Any) -> npt.NDArray[Any]:
 
 def _floats(values: pa.Array) -> npt.NDArray[Any]:
     # Adding 0.0 turns −0.0 into 0.0; every not-a-number gets the same bits.
-    numbers = _numbers(values.cast(pa.float64()), 0.0) + 0.0
+    with np.errstate(invalid="ignore"):
+        numbers = _numbers(values.cast(pa.float64()), 0.0) + 0.0
     numbers.view(np.uint64)[np.isnan(numbers)] = _NOT_A_NUMBER
     return numbers
 
