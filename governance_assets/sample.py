@@ -41,7 +41,7 @@ SMALLEST_LEVEL, LARGEST_LEVEL = 12_000, 60_000
 ENSEMBLE_WEEKS = 30
 ENSEMBLE_MEMBERS = 50
 
-LATE_ENTRY_DATE = dt.date(2025, 9, 7)
+LATE_ENTRY_DATES = (dt.date(2025, 8, 31), dt.date(2025, 9, 7))
 LATE_OBSERVATION_DATE = dt.date(2025, 8, 10)
 REVISED_DATES = (dt.date(2025, 8, 31), dt.date(2025, 9, 7))
 REVISION_DATE = dt.date(2025, 9, 18)
@@ -91,7 +91,7 @@ MODELS = (
     Model(
         "castor",
         "drifting: exact until the drift date, then 0.8 deviations too high and intervals 0.8 times as wide",
-        drift_date=dt.date(2025, 5, 4),
+        drift_date=dt.date(2025, 3, 16),
         drifted=Distortion(spread=0.8, shift=0.8),
     ),
     Model("seasonal-baseline", "ignores today: the long-run distribution of the week, right on average only", is_conditional=False),
@@ -277,7 +277,8 @@ def _revisions(observations: pa.Table) -> pa.Table:
 
 
 def _is_late_entry(forecasts: pa.Table) -> pa.ChunkedArray:
-    return pc.and_(pc.equal(forecasts["model_id"], BASELINE.name), pc.equal(forecasts["reference_date"], LATE_ENTRY_DATE))
+    when = pc.is_in(forecasts["reference_date"], value_set=pa.array(LATE_ENTRY_DATES))
+    return pc.and_(pc.equal(forecasts["model_id"], BASELINE.name), when)
 
 
 _BAD_ENTRIES = (
@@ -296,13 +297,13 @@ _BAD_ENTRIES = (
 
 
 def _late_entries(quantiles: pa.Table) -> tuple[bytes, list[dict[str, Any]]]:
-    """One week of the baseline, entered by hand: sound rows, then bad ones."""
+    """Two weeks of the baseline, entered by hand: sound rows, then bad ones."""
     lines = [_csv(quantiles.filter(_is_late_entry(quantiles)))]
     last = lines[0].count(b"\n")
     rejects = []
     for column, found, reason, rows in _BAD_ENTRIES:
         for end, location, level, value in rows:
-            lines.append(f"{BASELINE.name},{LATE_ENTRY_DATE},5,{TARGET},{location},{end},{level},{value}\n".encode())
+            lines.append(f"{BASELINE.name},{LATE_ENTRY_DATES[-1]},5,{TARGET},{location},{end},{level},{value}\n".encode())
         numbers = list(range(last + 1, last + 1 + len(rows)))
         rejects.append(_reject("forecasts/late-entries.csv", numbers, column, found, reason))
         last += len(rows)
@@ -329,7 +330,7 @@ def _csv(table: pa.Table) -> bytes:
 
 
 def _files(quantiles: pa.Table, ensemble: pa.Table) -> dict[str, pa.Table]:
-    """Forecasts by quarter of their reference date; the week entered by hand is left to its own file."""
+    """Forecasts by quarter of their reference date; the weeks entered by hand are left to their own file."""
     files = {}
     on_time = quantiles.filter(pc.invert(_is_late_entry(quantiles)))
     quarters = pc.binary_join_element_wise(
@@ -362,7 +363,11 @@ def _truth(seed: int, observations: pa.Table, rejects: list[dict[str, Any]]) -> 
             "reference_dates": [str(reference_dates()[-ENSEMBLE_WEEKS]), str(reference_dates()[-1])],
             "draws": "stratified: one from each of equally likely slices of the model's distribution",
         },
-        "late_entries": {"model": BASELINE.name, "reference_date": str(LATE_ENTRY_DATE), "file": "forecasts/late-entries.csv"},
+        "late_entries": {
+            "model": BASELINE.name,
+            "reference_dates": [str(date) for date in LATE_ENTRY_DATES],
+            "file": "forecasts/late-entries.csv",
+        },
         "revisions": _revision_truth(observations),
         "not_observed_yet": [{"target_end_date": str(AS_OF.date() - dt.timedelta(days=1)), "location": LOCATIONS[-1]}],
         "rejected": rejects,

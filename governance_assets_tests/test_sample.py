@@ -16,6 +16,7 @@ import yaml
 
 from governance_assets import sample
 from governance_assets.policy import Policy, policy_from
+from governance_assets.runtime.sources.intake import read_telemetry
 from governance_assets.runtime.telemetry_writer import OccupiedFolder, write_sample, write_skeleton
 
 COMMITTED = Path(__file__).parents[1] / "data" / "sample"
@@ -245,6 +246,33 @@ def test_planted_rows_stand_where_the_truth_says(generated):
         rows = _rows(generated, reject["file"])
         found = [rows[line - 2][reject["column"]] for line in reject["rows"]]
         assert ", ".join(found) == reject["found"]
+
+
+def test_intake_refuses_exactly_what_is_planted(generated, tmp_path):
+    settings = policy_from(yaml.safe_load((COMMITTED / "governance.yaml").read_text()))
+    intake = read_telemetry(COMMITTED, tmp_path, settings.intake)
+    refused = {(r["file"], r["column"], r["scope"], r["row"]): r["rows"] for r in intake.rejected.to_pylist()}
+    for planted in generated.truth["rejected"]:
+        lines = planted["rows"] or [None]
+        told = [refused.pop((planted["file"], planted["column"], planted["scope"], line), 0) for line in lines]
+        assert sum(told) == len(planted["rows"]), planted
+    assert not refused
+
+
+def test_intake_lands_every_sound_row_in_its_newest_version(generated, tmp_path):
+    intake = read_telemetry(COMMITTED, tmp_path, policy_from(None).intake)
+    landed = {name: _landed(manifest, tmp_path) for name, manifest in intake.manifests.items()}
+    assert landed["quantile_forecasts"].num_rows == generated.quantile_forecasts.num_rows
+    assert landed["sample_forecasts"].num_rows == generated.sample_forecasts.num_rows
+    read = {(r["target_end_date"], r["location"]): r["observed"] for r in landed["observations"].to_pylist()}
+    final = {(r["target_end_date"], r["location"]): r["observed"] for r in generated.observations.to_pylist()}
+    for gap in generated.truth["not_observed_yet"]:
+        del final[dt.date.fromisoformat(gap["target_end_date"]), gap["location"]]
+    assert read == final
+
+
+def _landed(manifest: pa.Table, home: Path) -> pa.Table:
+    return pa.concat_tables([pq.read_table(home / path) for path in manifest["landed_path"].to_pylist()])
 
 
 def test_settings_freeze_the_clock_and_name_the_sets():
