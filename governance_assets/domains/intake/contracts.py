@@ -51,7 +51,7 @@ class LandedFile(Contract, artifact="", key=()):
     """Columns shared by every feed's manifest; each feed's own contract is made from it below."""
 
     file_sha256: str = field("SHA-256 of the file's bytes as it arrived; the same file twice is one row")
-    context: str = field("What the file's place adds to its rows: the model a hub's folder names; empty when the file says it all")
+    context: str = field("What the file's place adds to its rows, such as model_id=a; empty when the file says it all")
     origin: str = field("Path below the telemetry folder, with forward slashes; the first in order when several files have these bytes")
     copies: int = field("How many files have these bytes", unit="files", ge=1)
     shape: str = field("Name of the shape it was read as: hubverse or long")

@@ -43,7 +43,7 @@ class Intake:
 
 @dataclass
 class File:
-    """One file, at the first of the places where its bytes lie, and what is remembered of it once it is read."""
+    """One file, at the first of the places where these bytes lie, and what is remembered of it once it is read."""
 
     candidate: Candidate
     sha256: str
@@ -56,6 +56,11 @@ class File:
     def origin(self) -> str:
         """Its path below the telemetry folder."""
         return self.candidate.origin
+
+    @property
+    def context(self) -> str:
+        """What its place adds to its rows."""
+        return str(self.entry["context"]) if self.entry else ""
 
 
 def read_telemetry(telemetry: Path, home: Path, policy: IntakePolicy) -> Intake:
@@ -100,7 +105,20 @@ class _Reader:
             unit = self._spacing(con, files)
             again = [replace(file.candidate, context=replace(file.candidate.context, units=unit)) for file in postponed]
             files += self._read_files(con, again, None)
-        return sorted(files, key=lambda file: (file.candidate.rank, file.origin))
+        return self._merged(sorted(files, key=lambda file: (file.candidate.rank, file.origin)))
+
+    def _merged(self, files: list[File]) -> list[File]:
+        """One file for equal bytes that mean the same in both their places."""
+        first: dict[tuple[str, str], File] = {}
+        for file in files:
+            known = first.setdefault((file.sha256, file.context), file)
+            if known is not file:
+                self._tell_copy(known, file.origin, file.copies)
+        return list(first.values())
+
+    def _tell_copy(self, file: File, origin: str, copies: int = 1) -> None:
+        file.copies += copies
+        self.ignored.append((origin, f"the same bytes as {file.origin}, which counts"))
 
     def _read_truth(self, con: duckdb.DuckDBPyConnection, candidates: list[Candidate]) -> list[File]:
         """All of the long tables; of a hub only the best kind of truth that lands."""
@@ -128,7 +146,7 @@ class _Reader:
             sha256 = hashlib.sha256(data).hexdigest()
             key = self._key(sha256, candidate)
             if key in files:
-                files[key].copies += 1
+                self._tell_copy(files[key], candidate.origin)
                 continue
             file = File(candidate, sha256, len(data), key, entry=self.store.recall(key))
             files[key] = file
@@ -189,7 +207,12 @@ class _Reader:
             if arrived.landings:
                 file.entry = arrived.entry(self.policy)
             else:
-                file.entry = {"landings": {}, "refusals": [], "ignored": f"{arrived.table.file_rows:,} rows, none of a kind that is scored"}
+                file.entry = {
+                    "landings": {},
+                    "refusals": [],
+                    "context": "",
+                    "ignored": f"{arrived.table.file_rows:,} rows, none of a kind that is scored",
+                }
             self.store.remember(file.key, file.entry)
 
     def _spacing(self, con: duckdb.DuckDBPyConnection, files: list[File]) -> tuple[tuple[str, str], ...]:
@@ -289,7 +312,7 @@ def _manifest(feed: str, files: list[File]) -> pa.Table:
         rows.append(
             {
                 "file_sha256": file.sha256,
-                "context": file.candidate.context.model_id or "",
+                "context": file.context,
                 "origin": file.origin,
                 "copies": file.copies,
                 "shape": file.candidate.context.shape,

@@ -58,7 +58,23 @@ class Arrived:
         told = self.refusals + [Refusal(**{**asdict(refusal), "feed": leading}) for refusal in self.table.refusals]
         told.sort(key=lambda refusal: (refusal.row or 0, refusal.feed or "", refusal.column or ""))
         total = sum(landing["rejected_rows"] for landing in self.landings.values())
-        return {"landings": self.landings, "refusals": [asdict(refusal) for refusal in capped(told, total, policy)]}
+        return {
+            "landings": self.landings,
+            "refusals": [asdict(refusal) for refusal in capped(told, total, policy)],
+            "context": "; ".join(f"{name}={value}" for name, value in sorted(self.added().items())),
+        }
+
+    def added(self) -> dict[str, str]:
+        """What the file's place adds to its columns: the model always, dates and folder-stated columns where they are missing."""
+        context, parts = self.context, self.layout.parts
+        added = {}
+        if self.layout.holds_forecasts and context.model_id is not None:
+            added["model_id"] = context.model_id
+        if self.layout.holds_forecasts and context.reference_date is not None and "reference_date" not in parts:
+            added["reference_date"] = context.reference_date
+        if self.layout.holds_observations and context.as_of is not None and "as_of" not in parts:
+            added["as_of"] = context.as_of
+        return added
 
 
 def capped(told: list[Refusal], total: int, policy: IntakePolicy) -> list[Refusal]:
@@ -115,20 +131,7 @@ def _positions(arrived: Arrived) -> dict[str, int]:
 def _kinds(arrived: Arrived) -> dict[str, str]:
     """The kind of each column, what the file's place says included."""
     kinds = {part: _KINDS[arrived.table.columns[position].type] for part, position in _positions(arrived).items()}
-    return {**kinds, **dict.fromkeys(_stated(arrived), "text")}
-
-
-def _stated(arrived: Arrived) -> dict[str, str]:
-    """What the file's place says where its columns do not: the model always, dates when there is no such column."""
-    context, parts = arrived.context, arrived.layout.parts
-    stated = {}
-    if arrived.layout.holds_forecasts and context.model_id is not None:
-        stated["model_id"] = context.model_id
-    if arrived.layout.holds_forecasts and context.reference_date is not None and "reference_date" not in parts:
-        stated["reference_date"] = context.reference_date
-    if arrived.layout.holds_observations and context.as_of is not None and "as_of" not in parts:
-        stated["as_of"] = context.as_of
-    return stated
+    return {**kinds, **dict.fromkeys(arrived.added(), "text")}
 
 
 def _arranged(batch: Sequence[Arrived]) -> dict[str, pa.ChunkedArray]:
@@ -137,7 +140,7 @@ def _arranged(batch: Sequence[Arrived]) -> dict[str, pa.ChunkedArray]:
     for number, arrived in enumerate(batch):
         size = len(arrived.table.rows)
         columns = {part: arrived.table.columns[position] for part, position in _positions(arrived).items()}
-        columns |= {part: pa.repeat(value, size) for part, value in _stated(arrived).items()}
+        columns |= {part: pa.repeat(value, size) for part, value in arrived.added().items()}
         columns["file"] = pa.repeat(pa.scalar(number, pa.int32()), size)
         columns["row"] = arrived.table.rows
         tables.append(pa.table(dict(sorted(columns.items()))))
