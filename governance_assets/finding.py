@@ -105,10 +105,11 @@ def _finite(value: float | None) -> float | None:
 
 
 def _sentence(rule: Rule, subject: str, outcome: Outcome, value: float | None, limit: float | None, why: str) -> str:
-    texts = [None if figure is None else _number(figure) for figure in (value, limit)]
+    scale, unit = (100, " %") if rule.unit == "fraction" else (1, f" {rule.unit}" if rule.unit else "")
+    shown = [None if figure is None else figure * scale for figure in (value, limit)]
+    texts = [None if figure is None else _number(figure) for figure in shown]
     if value != limit and texts[0] == texts[1]:  # a miss by a hair must not read as a tie
-        texts = [repr(float(figure)) if figure is not None else None for figure in (value, limit)]
-    unit = f" {rule.unit}" if rule.unit else ""
+        texts = [None if figure is None else repr(float(figure)) for figure in shown]
     figures = [f"{name} {text}{unit}" for name, text in zip(("value", "limit"), texts, strict=True) if text is not None]
     tail = f" ({', '.join(figures)})" if figures else ""
     return f"{subject} {_VERBS[outcome]} “{rule.requirement}”{tail}" + (f": {why}" if why else "")

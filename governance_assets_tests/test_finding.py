@@ -51,11 +51,11 @@ def test_a_judgement_carries_its_rule(holds: bool | None, outcome: str) -> None:
     [
         (
             RULE.judge("a", True, 0.8, 0.75),
-            "a meets “coverage is at least the nominal less the shortfall” (value 0.8 fraction, limit 0.75 fraction)",
+            "a meets “coverage is at least the nominal less the shortfall” (value 80 %, limit 75 %)",
         ),
         (
             RULE.judge("a", False, 0.5, 0.75),
-            "a misses “coverage is at least the nominal less the shortfall” (value 0.5 fraction, limit 0.75 fraction)",
+            "a misses “coverage is at least the nominal less the shortfall” (value 50 %, limit 75 %)",
         ),
         (
             RULE.judge("a", None, why="no observation yet"),
@@ -68,7 +68,7 @@ def test_a_judgement_carries_its_rule(holds: bool | None, outcome: str) -> None:
         (
             RULE.finding("a", "error", None, 0.75, "division by zero"),
             "a could not be judged, because of an error of ours, against “coverage is at least the nominal less the shortfall” "
-            "(limit 0.75 fraction): division by zero",
+            "(limit 75 %): division by zero",
         ),
         (PLAIN.judge("x.csv", True), "x.csv meets “the file exists”"),
         (PLAIN.judge("x.csv", False, why="never sent"), "x.csv misses “the file exists”: never sent"),
@@ -118,14 +118,14 @@ def test_value_and_limit_read_alike_only_when_they_are(value: float, limit: floa
 def test_a_value_that_is_no_number_is_unknown_whatever_the_comparison_said(holds: bool | None) -> None:
     judged = RULE.judge("a", holds, math.nan, 0.75)
     assert (judged.outcome, judged.value, judged.limit) == ("unknown", None, 0.75)
-    assert judged.message.endswith("(limit 0.75 fraction): the figure is not a number")
+    assert judged.message.endswith("(limit 75 %): the figure is not a number")
     assert RULE.judge("a", holds, math.nan, why="0/0").message.endswith(": 0/0")
 
 
 def test_an_infinite_value_keeps_its_verdict_and_stands_only_in_the_sentence() -> None:
     judged = RULE.judge("a", False, math.inf, 0.75)
     assert (judged.outcome, judged.value) == ("fail", None)
-    assert "value inf fraction" in judged.message
+    assert "value inf %" in judged.message
 
 
 @pytest.mark.parametrize("value", [np.float32(0.5), np.float64(0.5), np.int64(1), np.True_])

@@ -24,6 +24,7 @@ from governance_assets.finding import Finding, Rule, worst
 from governance_assets.policy import Policy, Section
 from governance_assets.runtime import checks
 from governance_assets.runtime.history import Entry, History, Input, Receipt
+from governance_assets.runtime.periods import next_week
 from governance_assets.runtime.settings import code_version
 from governance_assets.runtime.sources import Intake, landed_relation
 from governance_assets.runtime.workspace import Workspace
@@ -34,13 +35,8 @@ FIRST_WEEK = dt.date(2015, 1, 5)
 PARTITIONS: Mapping[str, dg.PartitionsDefinition | None] = {
     "none": None,
     "week": dg.WeeklyPartitionsDefinition(start_date=FIRST_WEEK.isoformat(), day_offset=1, end_offset=1),
-    "quarter": dg.TimeWindowPartitionsDefinition(
-        start=FIRST_WEEK.replace(day=1).isoformat(), fmt="%Y-%m-%d", cron_schedule="0 0 1 1,4,7,10 *", end_offset=1
-    ),
-    "half_month": dg.TimeWindowPartitionsDefinition(
-        start=FIRST_WEEK.replace(day=1).isoformat(), fmt="%Y-%m-%d", cron_schedule="0 0 1,15 * *", end_offset=1
-    ),
 }
+"""The partitions of each grain that an artifact has so far."""
 _MATCHES = Rule(
     name=checks.MATCHES_CONTRACT,
     requirement="rows have the columns, types, bounds and keys of their contract",
@@ -98,7 +94,7 @@ class Run:
 
 Compute = Callable[..., pa.Table]
 Judge = Callable[[pa.Table, Any, str, pa.Table | None], list[Finding]]
-Headline = Callable[[pa.Table], tuple[str, float | str | None]]
+Headline = Callable[[pa.Table], tuple[str, float | str | None, str | None]]
 Plots = Callable[[Callable[[str], pa.Table]], Mapping[str, str]]
 
 
@@ -212,12 +208,7 @@ def partition_end(grain: str, key: str) -> dt.datetime:
     """First instant after the partition; an artifact without partitions never closes."""
     if grain == "none":
         return dt.datetime.max.replace(tzinfo=dt.UTC)
-    if grain == "week":
-        start = dt.date.fromisoformat(key)
-        return dt.datetime.combine(start + dt.timedelta(days=7), dt.time(), dt.UTC)
-    definition = PARTITIONS[grain]
-    assert isinstance(definition, dg.TimeWindowPartitionsDefinition)
-    return definition.time_window_for_partition_key(key).end
+    return dt.datetime.combine(next_week(dt.date.fromisoformat(key)), dt.time(), dt.UTC)
 
 
 def _recorded(declaration: Declaration, workspace: Workspace, keys: Sequence[str]) -> dict[str, pa.Table]:
@@ -432,7 +423,7 @@ def _metadata(declaration: Declaration, workspace: Workspace, one: Judged) -> di
         "page": dg.MetadataValue.path(str(workspace.settings.site() / f"{declaration.contract.domain()}.html")),
     }
     if declaration.headline is not None:
-        name, value = declaration.headline(one.rows)
+        name, value, _ = declaration.headline(one.rows)
         if isinstance(value, float | int):
             values[name] = dg.MetadataValue.float(float(value))
         elif value is not None:

@@ -86,8 +86,8 @@ def _shown(workspace: Workspace, grain: str, keys: Sequence[str], heads: Mapping
 def _headline(declaration: Declaration, rows: pa.Table | None) -> str:
     if declaration.headline is None or rows is None or not rows.num_rows:
         return ""
-    name, value = declaration.headline(rows)
-    return f"{name.replace('_', ' ')} {figure(value)}"
+    name, value, unit = declaration.headline(rows)
+    return f"{name.replace('_', ' ')} {figure(value, unit)}"
 
 
 def _restatements(history: History, artifact: str) -> int:

@@ -56,9 +56,9 @@ def judge_rejected(rows: pa.Table, policy: IntakePolicy, partition_key: str, pas
     return [EVERY_FILE_READABLE.judge(file, False, 1, 0, found) for file, found in unreadable]
 
 
-def headline(rows: pa.Table) -> tuple[str, float | None]:
-    """The figure shown beside a manifest."""
-    return "rows", float(facts.total(rows, "rows"))
+def headline(rows: pa.Table) -> tuple[str, int, None]:
+    """The figure shown beside a manifest: its name, value and unit."""
+    return "landed rows", facts.total(rows, "rows"), None
 
 
 def _arrived(rows: pa.Table) -> Finding:
