@@ -93,6 +93,11 @@ def share_interval(values: Any, confidence: float = 0.9, *, weights: Any = None)
     simulated shares with this mean, spread and autocorrelation need it. When every week is 0, or every week 1, each
     week counts as one case.
 
+    In the 15 worlds of ``benchmarks/coverage_intervals.py``, none of which is the simulated model, the 95 % interval held the
+    truth in 86 to 98 % of data sets at 26 weeks, 89 to 98 % at 52 and 93 to 98 % at 104. A t interval on the same kind of variance
+    held it in 62 to 96, 71 to 96 and 80 to 97 %, the binomial interval over rows in 12 to 94 %. The low ends belong to waves
+    of misses and to a common factor of nine tenths; the stated ``simulated_coverage`` is up to 9 points too high there.
+
     Least sample size: 4 weeks for an interval at all, 26 for one worth a verdict. NaN weeks are skipped.
     Raises ValueError for wrong shapes, values outside [0, 1], negative weights or a confidence outside (0, 1).
 
@@ -137,7 +142,8 @@ def mean_shift(recent: Any, past: Any, confidence: float = 0.9, *, recent_weight
 
     ``recent`` (R,) and ``past`` (P,) one value a week, in time order, the past ending where the recent weeks begin; weights (R,), (P,)
     as for ``mean_interval``. Each part is taken about its own mean, the variance is pooled from the slow cosines of both, and the
-    p-value and the bounds come from simulated autoregressive series without a shift.
+    p-value and the bounds come from simulated autoregressive series without a shift: the more cautious of those with
+    autocorrelations of 0 to 0.9 and those with the estimated one.
 
     Least sample size: 4 weeks each for a result, 13 and 26 for one worth a verdict. NaN weeks are skipped. The smallest p-value
     is that of one in the number of simulated series. Raises ValueError as ``mean_interval`` does.
@@ -155,9 +161,11 @@ def mean_shift(recent: Any, past: Any, confidence: float = 0.9, *, recent_weight
         return MeanShift(shift, np.nan, np.nan, np.nan, new.confidence, new.n, old.n)
     pooled = float(np.concatenate([new.power, old.power]).mean())
     error = float(np.sqrt(pooled * (1 / new.n + 1 / old.n)))
-    simulated = shift_values(simulated_size(new.n), simulated_size(old.n))
-    half = float(np.quantile(simulated, new.confidence)) * error
-    return MeanShift(shift, shift - half, shift + half, _tail(simulated, abs(shift), error), new.confidence, new.n, old.n)
+    autocorrelation = (new.n * new.autocorrelation + old.n * old.autocorrelation) / (new.n + old.n)
+    simulated = shift_values(simulated_size(new.n), simulated_size(old.n), autocorrelation)
+    half = max(float(np.quantile(values, new.confidence)) for values in simulated) * error
+    p_value = max(_tail(values, abs(shift), error) for values in simulated)
+    return MeanShift(shift, shift - half, shift + half, p_value, new.confidence, new.n, old.n)
 
 
 @dataclass(frozen=True)
