@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from governance_assets.contract import Contract, arrow_schema, empty, registry
+from governance_assets.contract import Contract, arrow_schema, registry
 from governance_assets.runtime import clock, sandbox
 from governance_assets.runtime.ledger import (
     FINDINGS,
@@ -178,13 +178,14 @@ class History:
     def _rows(
         self, contract_or_name: ContractOrName, partitions: Iterable[str] | None, as_of: dt.datetime | None, with_address: bool
     ) -> pa.Table:
+        _check_instant("as_of", as_of)
         name = _name(contract_or_name) or ""
         contract = registry().get(name) if isinstance(contract_or_name, str) else contract_or_name
         known = self._store.tables().get(name) if name not in TABLES else None
         if known is None:
             if contract is None:
                 raise HistoryError(f"nothing was ever recorded as {name}; recorded are {', '.join(self._artifacts()) or 'no artifacts'}")
-            return empty(contract)
+            return pa.schema([pa.field(c.name, c.type) for c in arrow_schema(contract)]).empty_table()
         recorded = pa.schema([column for column in known if column.name not in OWN_COLUMNS])
         declared = recorded if contract is None or with_address else arrow_schema(contract)
         condition, parameters = _condition(name, partitions, as_of)

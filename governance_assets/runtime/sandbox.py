@@ -30,10 +30,10 @@ def answer(query: str, schemas: Mapping[str, pa.Schema], rows_of: Callable[[str]
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "python_enable_replacements": "false",
-            "enable_progress_bar": "false",
         }
     ) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
         try:
             _refuse_all_but_one_select(connection, query)
             for name, schema in schemas.items():

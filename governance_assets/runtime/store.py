@@ -287,15 +287,15 @@ def _connect(kind: str, data_path: str) -> duckdb.DuckDBPyConnection:
             "python_enable_replacements": "false",
             # The work is many small statements: handing them between threads doubled the time of a commit and of a read.
             "threads": "1",
-            "enable_progress_bar": "false",
         }
     )
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET TimeZone = 'UTC'")
     is_remote = data_path.startswith("s3://")
     for name in ("ducklake", f"{kind}_scanner", *(("httpfs",) if is_remote else ())):
         connection.execute(f"LOAD {literal(str(_extension(name)))}")
     if is_remote:
         _let_into_s3(connection)
-    connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET ducklake_max_retry_count = 100")
     return connection
 

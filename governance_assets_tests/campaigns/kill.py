@@ -13,7 +13,6 @@ import argparse
 import multiprocessing
 import os
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -76,7 +75,7 @@ def campaign(folder: Path, kills: int, seed: int) -> Outcome:
             time.sleep(draw.uniform(0.0, 0.6))
         if not child.is_alive():
             outcome.faults.append(f"writer {number} ended by itself with exit code {child.exitcode}")
-        os.kill(child.pid or 0, signal.SIGKILL)
+        child.kill()
         child.join()
         outcome.kills += 1
         outcome.killed_before_first_commit += len(_acknowledged(folder)) == before
