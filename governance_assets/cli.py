@@ -200,10 +200,11 @@ def sample(folder: Path, seed: int | None) -> None:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def init(folder: Path) -> None:
     """Write an empty telemetry FOLDER to fill in, with a commented policy."""
-    from governance_assets.runtime.telemetry_writer import write_skeleton
+    from governance_assets.domains.intake.report import skeleton
+    from governance_assets.runtime.telemetry_writer import write_texts
 
     _refuse_full(folder)
-    write_skeleton(folder)
+    write_texts(folder, skeleton())
     click.echo(f"fill in {folder} (its README says how); next: governance run --telemetry {folder}")
 
 

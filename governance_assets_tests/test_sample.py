@@ -15,9 +15,10 @@ import pytest
 import yaml
 
 from governance_assets import sample
+from governance_assets.domains.intake.report import skeleton
 from governance_assets.policy import Policy, policy_from
 from governance_assets.runtime.sources.intake import read_telemetry
-from governance_assets.runtime.telemetry_writer import OccupiedFolder, write_sample, write_skeleton
+from governance_assets.runtime.telemetry_writer import OccupiedFolder, write_sample, write_texts
 
 COMMITTED = Path(__file__).parents[1] / "data" / "sample"
 LATEST_WEEKS = 26
@@ -292,7 +293,7 @@ def test_foreign_files_are_not_overwritten(tmp_path):
 
 
 def test_a_skeleton_shows_the_policy_in_force(tmp_path):
-    write_skeleton(tmp_path)
+    write_texts(tmp_path, skeleton())
     assert policy_from(yaml.safe_load((tmp_path / "governance.yaml").read_text())) == Policy()
     lines = (tmp_path / "governance.yaml").read_text().splitlines()[1:]
     overrides = yaml.safe_load("\n".join(line.removeprefix("#") for line in lines))
@@ -301,11 +302,11 @@ def test_a_skeleton_shows_the_policy_in_force(tmp_path):
 
 
 def test_a_skeleton_has_a_header_for_every_feed_and_overwrites_nothing(tmp_path):
-    write_skeleton(tmp_path)
+    write_texts(tmp_path, skeleton())
     headers = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*.csv")}
     assert set(headers) >= {"forecasts/quantile_forecasts.csv", "forecasts/sample_forecasts.csv", "observations/observations.csv"}
     assert "quantile_level,predicted\n" in headers["forecasts/quantile_forecasts.csv"]
     (tmp_path / "README.md").unlink()
     with pytest.raises(OccupiedFolder, match="governance.yaml"):
-        write_skeleton(tmp_path)
+        write_texts(tmp_path, skeleton())
     assert not (tmp_path / "README.md").exists()

@@ -1,0 +1,56 @@
+"""The words of an empty telemetry folder: what goes in, its columns, and the policy in force.
+
+Belongs here: wording for whoever fills a folder in. Does not belong here: writing files (``runtime/telemetry_writer.py``).
+"""
+
+from __future__ import annotations
+
+from governance_assets.domains.intake.contracts import FEEDS
+from governance_assets.policy import Policy, catalogue
+
+SKELETON_README = """\
+# Telemetry
+
+One folder per feed. Put files in, then run `governance run --telemetry` with the path of this folder.
+
+| folder | what goes in |
+| --- | --- |
+| forecasts/ | forecasts of any number of models, as quantiles or as samples |
+| observations/ | the values that came true, with an `as_of` column when they are revised |
+
+Files are CSV, Parquet, JSON, JSONL or YAML; any number of files, any names. The header files show the columns:
+
+{columns}
+
+Dates are ISO (`2025-11-03`). `target` and `location` may be left out when there is one only; `horizon` may be left out
+or empty. Any further column of a forecast is kept as a stratum. A hubverse hub folder works as it is.
+
+The same file twice counts once. A bad row is refused with its reason and the rest goes on. When an observation is
+revised, add a file with the newer value and a later `as_of`; the weeks it touches are scored again.
+
+`governance.yaml` holds the policy. Every line is a comment that shows the value in force; take the `#` away to change it.
+"""
+
+
+def skeleton() -> dict[str, str]:
+    """The files of a telemetry folder to fill in, by relative path: a README, the commented policy, a header for each feed."""
+    headers = {feed.name: ",".join(feed.required) for feed in FEEDS.values()}
+    files = {
+        "README.md": SKELETON_README.format(columns="\n".join(f"- {name}: `{header}`" for name, header in headers.items())),
+        "governance.yaml": _commented_policy(),
+    }
+    return files | {f"{feed.folder}/{feed.name}.csv": headers[feed.name] + "\n" for feed in FEEDS.values()}
+
+
+def _commented_policy() -> str:
+    """Every policy value as a comment, under its section, with unit, bounds, reason and source."""
+    lines = ["# Policy values. Uncomment a section and a key to override it; `governance run` refuses unknown keys and wrong units.", ""]
+    section = ""
+    for entry in catalogue(Policy()):
+        name, key = entry["path"].split(".", 1)
+        if name != section:
+            lines += ["", f"#{name}:"] if section else [f"#{name}:"]
+            section = name
+        bounds = f", {entry['bounds']}" if entry["bounds"] else ""
+        lines += [f"#  # {entry['why']} ({entry['source']}; {entry['unit']}{bounds})", f"#  {key}: {entry['value']}"]
+    return "\n".join(lines) + "\n"
