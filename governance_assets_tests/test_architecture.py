@@ -113,10 +113,12 @@ def is_annotated(source: Source) -> Iterator[str]:
 
 
 def imports_flow(source: Source) -> Iterator[str]:
-    """Domains import only each other's contracts, and only of earlier domains; nobody else imports a domain."""
+    """Domains import only each other's contracts, of earlier domains; besides them the command line prints a domain's report."""
     for line, name in source.imports():
         target = name.removeprefix(f"{NAME}.domains.").split(".")
         if not name.startswith(f"{NAME}.domains.") or target[0] not in FLOW or target[0] == source.domain:
+            continue
+        if source.path == "cli.py" and target[1:2] == ["report"]:
             continue
         if source.domain is None:
             yield f"{line}: {name} is a domain's, and this is none"
@@ -261,6 +263,7 @@ BROKEN = [
     (imports_flow, "runtime/sources/x.py", "from ...domains.intake.contracts import FEEDS"),
     (imports_flow, "pages/site.py", "import governance_assets.domains.intake.contracts"),
     (imports_flow, "stats/x.py", "from governance_assets.domains import intake"),
+    (imports_flow, "cli.py", "from governance_assets.domains.intake import facts"),
     (keeps_dagster_out, "domains/intake/rules.py", "import dagster as dg"),
     (keeps_dagster_out, "stats/x.py", "from dagster_shared import yaml_utils"),
     (keeps_dagster_out, "domains/intake/facts.py", "from governance_assets.runtime.history import History"),
@@ -312,6 +315,7 @@ KEPT = [
     (imports_flow, "domains/calibration/facts.py", "from governance_assets.domains.intake import contracts"),
     (imports_flow, "domains/calibration/facts.py", "from governance_assets.domains.calibration import rules"),
     (imports_flow, "runtime/overview.py", "from governance_assets.domains import FLOW"),
+    (imports_flow, "cli.py", "from governance_assets.domains.intake.report import skeleton"),
     (keeps_dagster_out, "domains/intake/assets.py", "from governance_assets.runtime.artifact import artifact"),
     (keeps_dagster_out, "domains/intake/rules.py", "from governance_assets.runtime.periods import week_of"),
     (keeps_dagster_out, "runtime/sources/x.py", "import dagster"),

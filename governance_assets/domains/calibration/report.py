@@ -47,25 +47,25 @@ def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime)
     return {"title": "Calibration", "intro": f"{_INTRO}\n\n{reach} As of {as_of.date()}.", "sections": sections}
 
 
-def headline_of_scores(rows: pa.Table) -> tuple[str, float | None]:
+def headline_of_scores(rows: pa.Table) -> tuple[str, float | None, str | None]:
     """Mean weighted interval score of the week's observed tasks."""
-    return "mean_wis", _rounded(pc.mean(rows["wis"]).as_py())
+    return "mean_wis", _rounded(pc.mean(rows["wis"]).as_py()), None
 
 
-def headline_of_metrics(rows: pa.Table) -> tuple[str, float | None]:
+def headline_of_metrics(rows: pa.Table) -> tuple[str, float | None, str | None]:
     """Coverage of the nominal interval of the model in the middle."""
     metrics = _pooled(rows)
     nominal = _nominal(metrics)
     window = _window(metrics)
     chosen = metrics.filter(_all(metrics, metric=f"{_COVERAGE}{nominal}", window=window))
     value = pc.quantile(chosen["value"], 0.5)[0].as_py() if chosen.num_rows else None
-    return f"median_coverage_{nominal}" if nominal else "median_coverage", _rounded(value)
+    return f"median_coverage_{nominal}" if nominal else "median_coverage", _rounded(value), "fraction"
 
 
-def headline_of_skill(rows: pa.Table) -> tuple[str, float | None]:
+def headline_of_skill(rows: pa.Table) -> tuple[str, float | None, str | None]:
     """The best scaled relative skill of the newest week, over all tasks."""
     chosen = rows.filter(_all(rows, stratum="overall", window="since_start", comparison="tournament"))
-    return "best_scaled_relative_skill", _rounded(pc.min(chosen["scaled_relative_skill"]).as_py())
+    return "best_scaled_relative_skill", _rounded(pc.min(chosen["scaled_relative_skill"]).as_py()), None
 
 
 def metric_plots(rows_of: Callable[[str], pa.Table]) -> dict[str, Plot]:
