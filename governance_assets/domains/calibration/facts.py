@@ -494,7 +494,7 @@ def _task_columns(con: duckdb.DuckDBPyConnection, scores: str) -> dict[str, str]
     """Columns a task can be told apart by, each with SQL that gives it as text, null where the task lacks it."""
     further = con.execute(f"SELECT DISTINCT unnest(json_keys(strata)) FROM {_name(scores)} ORDER BY ALL").fetchall()
     text = {name: f"{_name(name)}::VARCHAR" for name in ("location", "horizon", *_DATES)} | {"target": "nullif(target, '')"}
-    text |= {name: f"(strata::JSON)::MAP(VARCHAR, VARCHAR)[{_text(name)}]" for (name,) in further}
+    text |= {name: f"((strata::JSON)::MAP(VARCHAR, VARCHAR))[{_text(name)}]" for (name,) in further}
     return text | {_CELL: "location || ' ' || coalesce(horizon::VARCHAR, '')"}
 
 
