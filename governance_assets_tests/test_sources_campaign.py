@@ -19,8 +19,10 @@ KINDS = {
     ".jsonl": jsonl_of(GOOD),
     ".json": b"[" + jsonl_of(GOOD).strip().replace(b"\n", b",") + b"]",
 }
-HOSTILE = ("NaN", "inf", "-Infinity", "1e999", "", "NA", "x", "=cmd()", "<b>", "'; DROP TABLE rows; --", "03/11/2025", "2025-13-01", "0", "1", "-0.1",
-           "1,5", "\x00", "\u202e", "é", "1" * 400, "true", "2025-11-03T00:00", "٣", '"', '""', "\\", "\t", "null")  # fmt: skip
+HOSTILE = (
+    "NaN", "inf", "-Infinity", "1e999", "", "NA", "x", "=cmd()", "<b>", "'; DROP TABLE rows; --", "03/11/2025", "2025-13-01", "0", "1",
+    "-0.1", "1,5", "\x00", "\u202e", "é", "1" * 400, "true", "2025-11-03T00:00", "٣", '"', '""', "\\", "\t", "null",
+)  # fmt: skip
 
 
 def flip_bytes(data: bytes, chance: random.Random) -> bytes:

@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 
 from governance_assets.policy import IntakePolicy
 from governance_assets.runtime.sources.columns import STRATUM_PREFIX
-from governance_assets.runtime.sources.typed import LARGEST_HORIZON, LEVEL_DECIMALS
+from governance_assets.runtime.sources.typed import LARGEST_HORIZON, LEVEL_DECIMALS, MISSING, UNUSED_OUTPUT_TYPES
 
 _DATES = frozenset({"reference_date", "target_end_date", "as_of"})
 _NUMBERS = frozenset({"horizon", "predicted", "observed", "quantile_level"})
 _REQUIRED_TEXTS = frozenset({"model_id", "location", "target"})
+_NEVER_CLEAN = frozenset({"output_type_id", "unknown output type"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -27,19 +28,41 @@ _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 def ease(columns: Mapping[str, pa.ChunkedArray], policy: IntakePolicy) -> tuple[dict[str, pa.ChunkedArray], frozenset[str]]:
     """The columns, typed where every value allows it, and the parts of which no cell can be at fault."""
     eased, clean = {}, set()
+    types = _output_types(columns.get("output_type"))
     for part, column in columns.items():
-        if part in _DATES:
-            eased[part] = _dates(column)
-            is_clean = pa.types.is_date(eased[part].type) and not eased[part].null_count and _in_calendar(eased[part])
-        elif part in _NUMBERS:
-            eased[part] = _numbers(column)
-            is_clean = pa.types.is_floating(eased[part].type) and not eased[part].null_count and _in_range(part, eased[part])
-        else:
-            eased[part] = column
-            is_clean = pa.types.is_string(column.type) and _is_plain(part, column, policy)
+        typed, is_clean = _eased(_meaning(part, types), column, policy)
         if is_clean:
             clean.add(part)
+        # A column of text with a fault stays text, so that the record shows what was written.
+        eased[part] = typed if is_clean or not pa.types.is_string(column.type) else column
     return eased, frozenset(clean)
+
+
+def _output_types(column: pa.ChunkedArray | None) -> frozenset[str]:
+    if column is None or not pa.types.is_string(column.type):
+        return frozenset()
+    return frozenset(str(value).strip().lower() for value in column.unique().to_pylist())
+
+
+def _meaning(part: str, types: frozenset[str]) -> str:
+    """What every cell of the part is; an output_type_id is one thing only in a file of one output type."""
+    if part == "output_type_id":
+        return {frozenset({"quantile"}): "quantile_level", frozenset({"sample"}): "sample_id"}.get(types, part)
+    if part == "output_type" and not types <= {"quantile", "sample", *UNUSED_OUTPUT_TYPES}:
+        return "unknown output type"
+    return part
+
+
+def _eased(part: str, column: pa.ChunkedArray, policy: IntakePolicy) -> tuple[pa.ChunkedArray, bool]:
+    if part in _DATES:
+        dates = _dates(column)
+        return dates, pa.types.is_date(dates.type) and not dates.null_count and _in_calendar(dates)
+    if part in _NUMBERS:
+        numbers = _numbers(column)
+        return numbers, pa.types.is_floating(numbers.type) and not numbers.null_count and _in_range(part, numbers)
+    if part in _NEVER_CLEAN or not pa.types.is_string(column.type):
+        return column, False
+    return column, _is_plain(part, column, policy)
 
 
 def _dates(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -93,5 +116,7 @@ def _is_plain(part: str, column: pa.ChunkedArray, policy: IntakePolicy) -> bool:
         return False
     values = column.unique().to_pylist()
     if part in _REQUIRED_TEXTS and "" in values:
+        return False
+    if part == "sample_id" and any(value.strip() in MISSING for value in values):
         return False
     return not any(value and (len(value) > policy.max_text_length or _CONTROL.search(value)) for value in values)

@@ -82,5 +82,7 @@ def shown(value: object) -> str:
     'a\\\\nb'
     """
     text = value if isinstance(value, str) else str(value)
+    if not text.strip(" "):
+        return "only blanks" if text else "nothing"
     cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
     return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", lambda match: match[0].encode("unicode_escape").decode(), cut)

@@ -61,7 +61,7 @@ class Arrived:
         return {
             "landings": self.landings,
             "refusals": [asdict(refusal) for refusal in capped(told, total, policy)],
-            "context": "; ".join(f"{name}={value}" for name, value in sorted(self.added().items())),
+            "context": "; ".join(f"{name}={value}" for name, value in sorted((dict(self.context.stated) | self.added()).items())),
         }
 
     def added(self) -> dict[str, str]:
@@ -209,7 +209,7 @@ def _collect_refused_cells(con: duckdb.DuckDBPyConnection, batch: Sequence[Arriv
         wrong = query.problems[problem - 1]
         column = wrong.part.removeprefix(STRATUM_PREFIX)
         feed = _feed_of(kind, batch[number])
-        text = "nothing" if found is None or found == "" else shown(found)
+        text = shown("" if found is None else found)
         batch[number].refusals.append(Refusal("row", row, column, text, wrong.expected, wrong.next_step, 1, feed))
 
 

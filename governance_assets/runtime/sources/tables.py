@@ -61,7 +61,7 @@ def read_table(data: bytes, suffix: str, policy: IntakePolicy) -> Table:
     else:
         table = _text(data, policy)
     twice = columns.repeated(table.names)
-    if twice:
+    if twice and columns.recognised(table.names):
         raise Unreadable(f"column {', '.join(map(shown, twice))} more than once", "each column once", "rename or remove the repeats")
     return table
 

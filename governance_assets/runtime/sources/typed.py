@@ -20,7 +20,7 @@ LEVEL_DECIMALS = 10
 
 LARGEST_HORIZON = 100_000
 
-_MISSING = ("", "NA", "N/A", "NULL", "null", "None", "none", "na")
+MISSING = ("", "NA", "N/A", "NULL", "null", "None", "none", "na")
 _CONTROL = r"[\x00-\x1f\x7f-\x{9f}]"
 _DATE = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s?(Z|[+-]\d{2}:?\d{2})?)?\s*$"
 _UNITS = {"day": "1 DAY", "week": "7 DAY", "month": "1 MONTH", "quarter": "3 MONTH", "year": "1 YEAR"}
@@ -68,7 +68,7 @@ def is_missing(name: str, kind: str) -> str:
     column = quoted(name)
     if kind != "text":
         return f"{column} IS NULL"
-    return f"({column} IS NULL OR trim({column}) IN ({', '.join(map(literal, _MISSING))}))"
+    return f"({column} IS NULL OR trim({column}) IN ({', '.join(map(literal, MISSING))}))"
 
 
 def _as_text(name: str, kind: str) -> str:
