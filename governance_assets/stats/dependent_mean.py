@@ -20,6 +20,7 @@ from governance_assets.stats.serial_simulation import calibrate, cosines, critic
 from governance_assets.stats.share_bounds import effective_cases, exact_bounds
 
 LEAST_WEEKS = 4
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,10 @@ def _series(values: Any, weights: Any, confidence: float) -> _Series:
     if len(series) == 0:
         return _Series(series, np.nan, series, np.nan, confidence)
     mean = float(series @ weight / weight.sum())
-    deviation = (series - mean) * (weight / weight.mean())
+    deviation = series - mean
+    # What rounding leaves of equal weeks is no spread, and would give a random autocorrelation.
+    deviation[np.abs(deviation) <= _ROUNDING * np.abs(series).max()] = 0.0
+    deviation = deviation * (weight / weight.mean())
     power = np.square(cosines(len(series)) @ deviation) if len(series) >= LEAST_WEEKS else np.empty(0)
     return _Series(series, mean, power, _autocorrelation(deviation), confidence)
 

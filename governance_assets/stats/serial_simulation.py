@@ -24,6 +24,8 @@ _NUMBERS = 1_000_000
 _CALIBRATION_DRAWS = 4_000
 _CALIBRATION_NUMBERS = 416_000
 _FACTORS = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
+# Estimates half way between two grid values must fall to the same one on every machine, whatever their last bits.
+_DIGITS = 9
 _MEANS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995)
 _SPREADS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 _SIZES = (
@@ -249,8 +251,8 @@ def _power(series: Floats) -> Floats:
 
 
 def _rounded(autocorrelation: float) -> float:
-    return float(np.clip(round(autocorrelation * 20) / 20, 0, 0.95))
+    return float(np.clip(round(round(autocorrelation, _DIGITS) * 20) / 20, 0, 0.95))
 
 
 def _nearest(grid: tuple[float, ...], value: float) -> float:
-    return min(grid, key=lambda entry: abs(entry - value))
+    return min(grid, key=lambda entry: round(abs(entry - value), _DIGITS))
