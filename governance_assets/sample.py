@@ -96,7 +96,8 @@ MODELS = (
     ),
     Model("seasonal-baseline", "ignores today: the long-run distribution of the week, right on average only", is_conditional=False),
 )
-ENSEMBLE_MODEL, CALIBRATED, BASELINE = MODELS[0], MODELS[0], MODELS[-1]
+BASELINE = MODELS[-1]
+ENSEMBLE_MODELS = (MODELS[0], BASELINE)
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def generate(seed: int = SEED) -> Sample:
     world_stream, ensemble_stream, broken_stream = np.random.default_rng(seed).spawn(3)
     world = _world(world_stream)
     quantiles = pa.concat_tables([_quantile_forecasts(world, model) for model in MODELS])
-    ensemble = _ensemble(world, ensemble_stream)
+    ensemble = pa.concat_tables([_ensemble(world, model, ensemble_stream) for model in ENSEMBLE_MODELS])
     observations = _observations(world)
     late, late_rejects = _late_entries(quantiles)
     first, first_rejects = _first_observations(observations)
@@ -191,7 +192,7 @@ def _quantile_forecasts(world: World, model: Model) -> pa.Table:
     return _long(model, [world.dates[week] for week in weeks], "quantile_level", pa.array(LEVELS), predicted)
 
 
-def _ensemble(world: World, random: np.random.Generator) -> pa.Table:
+def _ensemble(world: World, model: Model, random: np.random.Generator) -> pa.Table:
     """Stratified draws: one from each of equally likely slices, shuffled, so that few members carry the whole distribution."""
     weeks = range(REFERENCE_WEEKS - ENSEMBLE_WEEKS, REFERENCE_WEEKS)
     shape = (len(weeks), len(HORIZONS), len(LOCATIONS), ENSEMBLE_MEMBERS)
@@ -199,9 +200,9 @@ def _ensemble(world: World, random: np.random.Generator) -> pa.Table:
     # A draw of exactly 0 would have no normal score; random() includes 0 and excludes 1.
     shares = (slices + 1 - random.random(shape)) / ENSEMBLE_MEMBERS
     scores = np.vectorize(_NORMAL.inv_cdf, otypes=[float])(np.minimum(shares, 1 - 1e-12))
-    predicted = np.stack([_stated(world, ENSEMBLE_MODEL, week, scores[position]) for position, week in enumerate(weeks)])
+    predicted = np.stack([_stated(world, model, week, scores[position]) for position, week in enumerate(weeks)])
     members = pa.array([str(number) for number in range(1, ENSEMBLE_MEMBERS + 1)])
-    return _long(ENSEMBLE_MODEL, [world.dates[week] for week in weeks], "sample_id", members, predicted)
+    return _long(model, [world.dates[week] for week in weeks], "sample_id", members, predicted)
 
 
 def _long(model: Model, dates: Sequence[dt.date], label: str, labels: pa.Array, predicted: Values) -> pa.Table:
@@ -358,10 +359,10 @@ def _truth(seed: int, observations: pa.Table, rejects: list[dict[str, Any]]) -> 
         "reference_weeks": REFERENCE_WEEKS,
         "models": {model.name: _model_truth(model) for model in MODELS},
         "ensemble": {
-            "model": ENSEMBLE_MODEL.name,
+            "models": [model.name for model in ENSEMBLE_MODELS],
             "members": ENSEMBLE_MEMBERS,
             "reference_dates": [str(reference_dates()[-ENSEMBLE_WEEKS]), str(reference_dates()[-1])],
-            "draws": "stratified: one from each of equally likely slices of the model's distribution",
+            "draws": "stratified: one from each of equally likely slices of its model's distribution",
         },
         "late_entries": {
             "model": BASELINE.name,
