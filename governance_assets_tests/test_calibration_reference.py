@@ -127,7 +127,8 @@ SAMPLE_SCORES = ("crps", "overprediction", "underprediction", "dispersion", "bia
 
 def _per_forecast(con: duckdb.DuckDBPyConnection, table: Path, score: str) -> tuple[int, int, float]:
     return con.execute(
-        f"""SELECT (SELECT count_if(isfinite({score}::DOUBLE)) FROM '{table}'), count(s.{score}), max(abs(s.{score} - r.{score}::DOUBLE) / greatest(abs(r.{score}::DOUBLE), 1))
+        f"""SELECT (SELECT count_if(isfinite({score}::DOUBLE)) FROM '{table}'), count(s.{score}),
+                   max(abs(s.{score} - r.{score}::DOUBLE) / greatest(abs(r.{score}::DOUBLE), 1))
             FROM '{table}' r JOIN forecast_scores s ON {TASK} WHERE isfinite(r.{score}::DOUBLE)"""
     ).fetchall()[0]
 
@@ -198,7 +199,8 @@ def test_coverage_of_every_interval_and_quantile_is_that_of_r(quantiles: tuple[d
     assert worst < 1e-12
     quantile_levels, worst = con.execute(
         f"""SELECT count(c.observed), max(abs(c.observed - r.quantile_coverage)) FROM '{table}' r JOIN calibration_curve c
-              ON c.model_id = r.model AND c.evaluation_set = r.target_type AND c.kind = 'quantile' AND abs(c.nominal - r.quantile_level) < 1e-9"""
+              ON c.model_id = r.model AND c.evaluation_set = r.target_type AND c.kind = 'quantile'
+             AND abs(c.nominal - r.quantile_level) < 1e-9"""
     ).fetchall()[0]
     assert quantile_levels == con.execute(f"SELECT count(*) FROM '{table}'").fetchall()[0][0]
     assert worst < 1e-12

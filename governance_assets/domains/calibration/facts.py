@@ -364,7 +364,7 @@ def _sum_levels(con: duckdb.DuckDBPyConnection, source: str, condition: str, str
 
 
 def _interval_means(con: duckdb.DuckDBPyConnection, kind: str, name: str, stratum: str, strata: Sequence[str]) -> pa.Table:
-    value = "''" if stratum == "overall" else f"{_name(stratum)}::VARCHAR"
+    value = {"overall": "''", "target": "nullif(target, '')"}.get(stratum, f"{_name(stratum)}::VARCHAR")
     order = f"ORDER BY {_names(strata)}" if strata else ""
     rows = con.sql(
         f"""SELECT week, model_id, '{kind}' AS forecast_type, {_text(name)} AS evaluation_set, {_text(stratum)} AS stratum,
@@ -470,7 +470,7 @@ def _tasks(con: duckdb.DuckDBPyConnection, scores: str, weeks: Sequence[dt.date]
     axis = [row[0] for row in con.execute(f"SELECT DISTINCT week FROM {_name(scores)} WHERE {until} ORDER BY ALL").fetchall()]
     models = con.execute(f"SELECT DISTINCT model_id, forecast_type FROM {_name(scores)} WHERE {until} ORDER BY ALL").fetchall()
     strata = _task_columns(con, scores)
-    members = [_matches(chosen, strata) for chosen in policy.evaluation_sets]
+    members = [_matches(chosen, {**strata, "model_id": "model_id"}) for chosen in policy.evaluation_sets]
     chosen = ", ".join(
         [f"{sql} AS {_name('in ' + name)}" for name, sql in strata.items()]
         + [f"({sql})::DOUBLE AS {_name('number ' + name)}" for name, sql in _NUMBERS.items()]
@@ -540,7 +540,7 @@ def _interval_sums(con: duckdb.DuckDBPyConnection, intervals: str, tasks: _Tasks
         nominal = np.unique(part["nominal"].to_numpy())
         cell = (
             np.searchsorted(_days(pa.array(tasks.axis)), _days(part["week"])),
-            pc.index_in(part["stratum_value"], pa.array(labels)).to_numpy(),
+            pc.index_in(part["stratum_value"], pa.array(labels, pa.string())).to_numpy(),
             np.searchsorted(nominal, part["nominal"].to_numpy()),
         )
         shape = (len(tasks.axis), len(labels), len(nominal))
@@ -857,7 +857,8 @@ def _fields(con: duckdb.DuckDBPyConnection, scores: str, weeks: Sequence[dt.date
         for kind, compared in _COMPARED.items():
             table = con.execute(
                 f"""SELECT dense_rank() OVER (ORDER BY {task}) - 1 AS position, week, model_id, {", ".join(compared)}, {texts}
-                    FROM {_name(scores)} WHERE forecast_type = '{kind}' AND {until} AND {_matches(entry, strata)}
+                    FROM {_name(scores)} WHERE forecast_type = '{kind}' AND {until}
+                      AND {_matches(entry, {**strata, "model_id": "model_id"})}
                     ORDER BY position, model_id"""
             ).to_arrow_table()
             if table.num_rows:
