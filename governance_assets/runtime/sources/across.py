@@ -10,9 +10,11 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from governance_assets.policy import IntakePolicy
+from governance_assets.runtime.sources.columns import STRATUM_PREFIX
 from governance_assets.runtime.sources.landing import LANDED, VERSION_COLUMN, Store
 from governance_assets.runtime.sources.outcome import Refusal, shown
 from governance_assets.runtime.sources.reading import MEMBER, PLACE, TASK, capped
@@ -54,7 +56,7 @@ def _sharing_blocks(files: Sequence[Landed], feed: str) -> list[Landed]:
 
 
 def _stack(con: duckdb.DuckDBPyConnection, files: Sequence[Landed], feed: str, store: Store) -> list[str]:
-    """Make the table ``stacked`` of all rows with the number of their file; returns the names of its strata."""
+    """Make the table ``stacked`` of all rows with the number of their file; returns the columns of its strata."""
     strata: set[str] = set()
     parts = []
     for number, file in enumerate(files):
@@ -62,14 +64,16 @@ def _stack(con: duckdb.DuckDBPyConnection, files: Sequence[Landed], feed: str, s
         landing = file.entry["landings"][feed]
         strata.update(landing["strata"])
         path = literal(str(store.path(feed, landing["landed_sha256"])))
-        parts.append(f"SELECT {number} AS file, * FROM read_parquet({path})")
-    empty = ", ".join(f"CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in sorted(strata)) or "1 AS nothing"
+        renamed = ", ".join(f"{quoted(name)} AS {quoted(STRATUM_PREFIX + name)}" for name in landing["strata"])
+        rest = f"* EXCLUDE ({', '.join(map(quoted, landing['strata']))}), {renamed}" if renamed else "*"
+        parts.append(f"SELECT {number} AS file, {rest} FROM read_parquet({path})")
+    empty = ", ".join(f"CAST(NULL AS VARCHAR) AS {quoted(STRATUM_PREFIX + name)}" for name in sorted(strata)) or "1 AS nothing"
     version = f"CAST(NULL AS DATE) AS {VERSION_COLUMN}, " if feed == OBSERVATION else ""
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE stacked AS SELECT * FROM (SELECT 0 AS file, {version} {empty} WHERE FALSE) "
         f"UNION ALL BY NAME {' UNION ALL BY NAME '.join(parts)}"
     )
-    return sorted(strata)
+    return [STRATUM_PREFIX + name for name in sorted(strata)]
 
 
 def _settle_tasks(con: duckdb.DuckDBPyConnection, files: Sequence[Landed], feed: str, store: Store, policy: IntakePolicy) -> None:
@@ -142,11 +146,12 @@ def _replace_landing(
     """Land what is left of a file; what it lost is refused, or unused where another file is newer."""
     assert file.entry is not None
     before = file.entry["landings"][feed]
-    own = [*(name for name, _ in LANDED[feed]), *before["strata"]]
+    own = {name: rows[name] for name, _ in LANDED[feed]}
     if feed == OBSERVATION and rows[VERSION_COLUMN].null_count < rows.num_rows:
-        own.append(VERSION_COLUMN)
-    landed = store.land(feed, rows.select(["file", *own])).values() if rows.num_rows else [store.land_nothing(feed, before["strata"])]
-    after = {**before, **next(iter(landed))}
+        own[VERSION_COLUMN] = rows[VERSION_COLUMN]
+    own |= {name: rows[STRATUM_PREFIX + name] for name in before["strata"]}
+    landed = store.land(feed, pa.table(own), np.zeros(rows.num_rows, np.int64)) if rows.num_rows else {}
+    after = {**before, **(landed[0] if landed else store.land_nothing(feed, before["strata"]))}
     after["rejected_rows"] = before["rejected_rows"] + refused_rows
     after["unused_rows"] = before["file_rows"] - after["rows"] - after["rejected_rows"]
     landings = {**file.entry["landings"], feed: after}

@@ -40,9 +40,10 @@ ALIASES: dict[str, tuple[str, ...]] = {
 FORECAST_PARTS = ("model_id", "reference_date", "horizon", "target", "location", "target_end_date")
 LEVEL_PARTS = ("output_type", "output_type_id", "quantile_level", "sample_id", "predicted")
 OBSERVATION_PARTS = ("target", "location", "target_end_date", "as_of", "observed")
+_OTHER_PARTS = frozenset(alias for part, aliases in ALIASES.items() if part != "reference_date" for alias in aliases)
 STRATUM_PREFIX = "stratum:"
 _INDEX_NAMES = frozenset({"", "unnamed: 0", "__index_level_0__", "rownames"})
-_RESERVED = frozenset((*FORECAST_PARTS, *LEVEL_PARTS, "observed", "file", "row", "week"))
+_RESERVED = frozenset((*FORECAST_PARTS, *LEVEL_PARTS, "observed"))
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def layout(names: Sequence[str], *, truth: bool, round_column: str | None = None
     spelled = [plain(name) for name in names]
     parts: dict[str, int] = {}
     for part, aliases in ALIASES.items():
-        known = (plain(round_column), *aliases) if part == "reference_date" and round_column else aliases
+        names_round = part == "reference_date" and round_column is not None and plain(round_column) not in _OTHER_PARTS
+        known = (plain(round_column or ""), *aliases) if names_round else aliases
         found = next((alias for alias in known if alias in spelled), None)
         if found is not None and spelled.index(found) not in parts.values():
             parts[part] = spelled.index(found)

@@ -24,8 +24,8 @@ from governance_assets.policy import IntakePolicy
 from governance_assets.runtime.sources import columns, folder
 from governance_assets.runtime.sources.across import settle
 from governance_assets.runtime.sources.folder import Candidate
-from governance_assets.runtime.sources.landing import LANDED, Store, relative_path
-from governance_assets.runtime.sources.outcome import READER, Context, NotTelemetry, Refusal, Table, Unreadable
+from governance_assets.runtime.sources.landing import LANDED, Store, reader_version, relative_path
+from governance_assets.runtime.sources.outcome import Context, NotTelemetry, Refusal, Table, Unreadable
 from governance_assets.runtime.sources.reading import Arrived, land_batch, signature
 from governance_assets.runtime.sources.tables import JSON_SUFFIXES, read_table
 
@@ -152,6 +152,9 @@ class _Reader:
             files[key] = file
             if file.entry is None:
                 self._take(con, file, data, postponed)
+            elif postponed is not None and file.entry["lacks_unit"]:
+                postponed.append(replace(file, entry=None))
+                file.entry = None
         self._flush(con)
         landed = []
         for file in files.values():
@@ -170,7 +173,7 @@ class _Reader:
 
     def _key(self, sha256: str, candidate: Candidate) -> str:
         policy = self.policy.model_dump(mode="json", exclude={"max_rejected_share"})
-        identity = [READER, sha256, candidate.suffix, candidate.context.identity(), policy]
+        identity = [reader_version(), sha256, candidate.suffix, candidate.context.identity(), policy]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
     def _take(self, con: duckdb.DuckDBPyConnection, file: File, data: bytes, postponed: list[File] | None) -> None:
@@ -213,6 +216,7 @@ class _Reader:
                     "context": "",
                     "ignored": f"{arrived.table.file_rows:,} rows, none of a kind that is scored",
                 }
+            file.entry["lacks_unit"] = _lacks_unit(arrived)
             self.store.remember(file.key, file.entry)
 
     def _spacing(self, con: duckdb.DuckDBPyConnection, files: list[File]) -> tuple[tuple[str, str], ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -52,7 +54,10 @@ _SQL_TYPES = {pa.string(): "VARCHAR", pa.date32(): "DATE", pa.int64(): "BIGINT",
 _DAYS_TO_MONDAY = 3  # 1970-01-01 was a Thursday
 
 
-def mondays(dates: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+Numbers = npt.NDArray[np.int64]
+
+
+def mondays(dates: pa.ChunkedArray) -> Numbers:
     """Days since 1970 of the Monday of each date."""
     days = dates.cast(pa.int32()).to_numpy().astype(np.int64)
     return days - (days + _DAYS_TO_MONDAY) % 7
@@ -61,6 +66,15 @@ def mondays(dates: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
 def iso(day: int) -> str:
     """An ISO date from days since 1970."""
     return (dt.date(1970, 1, 1) + dt.timedelta(days=int(day))).isoformat()
+
+
+@functools.cache
+def reader_version() -> str:
+    """Digest of the code that reads: what other code has read is not recalled."""
+    total = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()
 
 
 class Store:
@@ -74,16 +88,14 @@ class Store:
         """Where the rows with this digest lie."""
         return self.home / relative_path(feed, sha256)
 
-    def land(self, feed: str, rows: pa.Table) -> dict[int, dict[str, Any]]:
-        """Write ``rows``, sorted by ``file`` and week, one landing a file, unless it lies there already.
+    def land(self, feed: str, rows: pa.Table, file: Numbers) -> dict[int, dict[str, Any]]:
+        """Write ``rows``, sorted by ``file`` (a number for each row) and week, one landing a file, unless it lies there already.
 
         Returns what a manifest says of each file that has rows.
         """
-        file = rows["file"].to_numpy()
         weeks = mondays(rows["target_end_date"])
         starts = np.flatnonzero(np.diff(file, prepend=-1).astype(bool) | np.diff(weeks, prepend=0).astype(bool)) if len(file) else []
         lengths = np.diff(np.append(starts, len(file))).astype(int)
-        rows = rows.drop_columns(["file"])
         digests = part_digests(rows, [name for name in rows.column_names if name not in ("predicted", "observed")], lengths.tolist())
         landed: dict[int, dict[str, Any]] = {}
         owners = file[starts] if len(file) else []

@@ -11,9 +11,6 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-READER = "1"
-"""Raised when the same bytes would be read differently; part of the key under which a landing is remembered."""
-
 _SHOWN = 120
 
 

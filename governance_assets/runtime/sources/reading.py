@@ -221,7 +221,7 @@ def _land(batch: Sequence[Arrived], feed: str, rows: pa.Table, strata: Sequence[
     columns = {name: rows[name].cast(kind) for name, kind in LANDED[feed]}
     columns |= {name: rows[name] for name in extra}
     columns |= {name: rows[STRATUM_PREFIX + name].cast(pa.string()) for name in strata}
-    landed = store.land(feed, pa.table({"file": rows["file"], **columns})) if rows.num_rows else {}
+    landed = store.land(feed, pa.table(columns), rows["file"].to_numpy()) if rows.num_rows else {}
     for number, arrived in enumerate(batch):
         if number in landed:
             arrived.landings[feed] = landed[number]
