@@ -105,7 +105,7 @@ def site(workspace: Workspace) -> dict[str, str]:
         questions={domain: _question(domain) for domain in {state.domain for state in shown}},
         provenance=(("policy", workspace.policy_sha256[:12]), *_ledger_head(workspace.history)),
     )
-    found = {name: module for name in FLOW if (module := _part(name, "report")) is not None}
+    found = {name: module for name in FLOW if hasattr(module := _part(name, "report"), "page")}
     pages = {
         name: module.page(_tables(workspace.history, name), workspace.history.findings(), workspace.as_of) for name, module in found.items()
     }
