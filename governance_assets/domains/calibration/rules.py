@@ -253,7 +253,7 @@ def _set_finding(rows: pa.Table, name: str) -> Finding:
     chosen = rows.filter(pc.equal(rows["evaluation_set"], name))
     n = pc.max(chosen["n"]).as_py() or 0
     why = "" if n else "no forecast up to this week matches its filter"
-    return EVALUATION_SET_MATCHES_TASKS.judge(f"evaluation set {name}", n > 0, n, 1, why)
+    return EVALUATION_SET_MATCHES_TASKS.judge(f"evaluation set {name}", True if n else None, n, 1, why)
 
 
 def _gate(rule: Rule, subject: str, row: Mapping[str, Any] | None, limit: float, test: Any, policy: CalibrationPolicy) -> Finding:
