@@ -24,7 +24,7 @@ from governance_assets.finding import Finding, Rule
 from governance_assets.runtime import store as stores
 from governance_assets.runtime.history import Entry, History, HistoryBusy, HistoryError, Input, Provenance, QueryError, Receipt
 from governance_assets.stats.digest import table_digest
-from governance_assets_tests.campaigns import concurrency, kill
+from governance_assets_tests.campaigns import concurrency, kill, workload
 
 NOON = dt.datetime(2025, 11, 20, 12, tzinfo=dt.UTC)
 WEEK = dt.date(2025, 11, 3)
@@ -826,16 +826,11 @@ def test_threads_of_one_process_do_not_get_in_each_others_way(history: History, 
     assert history.heads(HistoryScores)[KEY].revision == 15
 
 
-def open_new(folder: Path) -> int:
-    with History.open(location(folder)) as history:
-        return history.ledger().num_rows
-
-
 def test_many_processes_may_create_the_same_history(tmp_path: Path):
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload([workload.__name__])
     with context.Pool(8) as pool:
-        assert pool.map(open_new, [tmp_path / "new"] * 16, chunksize=1) == [0] * 16
+        assert pool.map(workload.open_and_count, [tmp_path / "new"] * 16, chunksize=1) == [0] * 16
 
 
 def test_killed_writers_leave_whole_commits(tmp_path: Path):

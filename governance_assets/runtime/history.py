@@ -29,6 +29,7 @@ from governance_assets.runtime.ledger import (
     Provenance,
     Receipt,
     State,
+    newest_entries,
     state_after,
 )
 from governance_assets.runtime.recorder import Recorder
@@ -119,7 +120,7 @@ class History:
         condition, parameters = _condition(_name(artifact), partitions, as_of)
         states: dict[str, State] = {}
         with self._store.transaction():
-            for row in self._store.newest_entries(condition, parameters):
+            for row in self._store.dicts(newest_entries(condition), parameters):
                 states[row["partition_key"]] = state_after(states.get(row["partition_key"]), row)
         return {key: state.head for key, state in sorted(states.items()) if state.head is not None}
 

@@ -69,6 +69,34 @@ TABLES: Mapping[str, pa.Schema] = {"ledger": LEDGER, "findings": FINDINGS}
 OWN_COLUMNS = ("partition_key", "revision", "recorded_at")
 """Columns that the history adds to those of a contract."""
 
+_TOLD = "* EXCLUDE (inputs, source_commands, git_revision, git_dirty, committed_by)"
+ENTRIES_AFTER = f"SELECT {_TOLD}, recorded_at AS first_recorded_at FROM history.ledger WHERE entry > ? ORDER BY entry"
+"""Every entry after one, as ``state_after`` takes them."""
+
+
+def newest_entries(condition: str) -> str:
+    """A query for what ``state_after`` needs of the entries that meet ``condition``.
+
+    These are, of each partition, the newest and the newest with rows. The narrow columns of all entries are read first, the
+    wide ones of those few after: at 10,000 entries that halves the time.
+    """
+    return f"""
+        WITH known AS MATERIALIZED (
+            SELECT entry, artifact, partition_key, revision, recorded_at FROM history.ledger WHERE {condition}
+        ), newest AS (
+            SELECT max(entry) AS last, max(entry) FILTER (WHERE revision IS NOT NULL) AS head
+            FROM known GROUP BY artifact, partition_key
+        ), first AS (
+            SELECT artifact, partition_key, revision, min(recorded_at) AS first_recorded_at
+            FROM known WHERE revision IS NOT NULL GROUP BY artifact, partition_key, revision
+        )
+        SELECT told.*, first.first_recorded_at
+        FROM (SELECT last AS entry FROM newest UNION SELECT head FROM newest) AS wanted
+        JOIN (SELECT {_TOLD} FROM history.ledger) AS told USING (entry)
+        LEFT JOIN first USING (artifact, partition_key, revision)
+        ORDER BY told.entry
+        """
+
 
 @dataclass(frozen=True, order=True)
 class Input:

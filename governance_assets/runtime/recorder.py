@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from governance_assets.contract import WHOLE, Contract, arrow_schema, conform
 from governance_assets.runtime.ledger import (
+    ENTRIES_AFTER,
     LEDGER,
     OWN_COLUMNS,
     TABLES,
@@ -29,6 +30,7 @@ from governance_assets.runtime.ledger import (
     findings_digest,
     findings_table,
     inputs_text,
+    newest_entries,
     sha256,
     state_after,
     storable,
@@ -97,7 +99,8 @@ class Recorder:
         """Under the commit lock, in its transaction: decide, then insert everything with one statement a table."""
         snapshot = self._store.snapshot()
         if snapshot != self._known_snapshot:  # others have committed since; entries only ever get added
-            for row in self._store.newest_entries("entry > ?", [self._last_entry]):
+            added = ENTRIES_AFTER if self._last_entry else newest_entries("entry > ?")
+            for row in self._store.dicts(added, [self._last_entry]):
                 self._learn(row)
         # Asked inside the lock: a commit that waited must not be recorded before one that is answered already.
         recorded_at = max(self._now(), self._last_recorded_at + _TICK)

@@ -80,6 +80,12 @@ class Store:
         """Run one statement of ours; what comes from elsewhere goes in as a parameter."""
         return self.connection.execute(sql, parameters)
 
+    def dicts(self, sql: str, parameters: Sequence[Any]) -> list[dict[str, Any]]:
+        """The rows of one statement of ours, each by column name."""
+        cursor = self.query(sql, parameters)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One snapshot for everything inside, committed at the end; inside another transaction, part of that one."""
@@ -161,25 +167,6 @@ class Store:
             self.query(f"INSERT INTO {qualified(table)} BY NAME SELECT * FROM incoming")
         finally:
             self.connection.unregister("incoming")
-
-    def newest_entries(self, condition: str, parameters: list[Any]) -> list[dict[str, Any]]:
-        """For each partition among the entries that meet ``condition``: the newest with rows, and the newest, in their order."""
-        cursor = self.query(
-            f"""
-            SELECT * FROM (
-                SELECT
-                    * EXCLUDE (inputs, source_commands, git_revision, git_dirty, committed_by),
-                    row_number() OVER (PARTITION BY artifact, partition_key ORDER BY entry DESC) AS age,
-                    row_number() OVER (PARTITION BY artifact, partition_key, revision IS NULL ORDER BY entry DESC) AS age_of_kind,
-                    min(recorded_at) OVER (PARTITION BY artifact, partition_key, revision) AS first_recorded_at
-                FROM history.ledger WHERE {condition}
-            ) WHERE age = 1 OR (age_of_kind = 1 AND revision IS NOT NULL)
-            ORDER BY entry
-            """,
-            parameters,
-        )
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
 
     def describe(self, author: str, message: str) -> None:
         """Name who commits what, in the catalogue's own list of snapshots."""
@@ -283,7 +270,6 @@ def _connect(kind: str, data_path: str) -> duckdb.DuckDBPyConnection:
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "allow_persistent_secrets": "false",
             "python_enable_replacements": "false",
             # The work is many small statements: handing them between threads doubled the time of a commit and of a read.
             "threads": "1",

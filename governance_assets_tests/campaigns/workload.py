@@ -36,6 +36,12 @@ def location(folder: Path) -> str:
     return f"ducklake:sqlite:{folder / 'catalog.sqlite'}"
 
 
+def open_and_count(folder: Path) -> int:
+    """Open the history below ``folder``, create it if need be, and count its entries."""
+    with History.open(location(folder)) as history:
+        return history.ledger().num_rows
+
+
 def entries(token: str, partitions: int, rows: int) -> list[Entry]:
     """Entries whose content follows from ``token``, for that many partitions of that many rows."""
     draw = random.Random(token)
