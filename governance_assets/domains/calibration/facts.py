@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from governance_assets.contract import columns, conform, empty
+from governance_assets.contract import Contract, columns, conform, empty
 from governance_assets.domains.calibration import contracts, rules
 from governance_assets.policy import CalibrationPolicy, EvaluationSet, StratumWindows
 from governance_assets.stats.arrays import Counts, Flags, Floats
@@ -453,7 +453,7 @@ def calibration_metrics(
     con: duckdb.DuckDBPyConnection, scores: str, intervals: str, weeks: Sequence[dt.date], policy: CalibrationPolicy
 ) -> pa.Table:
     """Every metric of every model, evaluation set and stratum over the windows that end with each of ``weeks``."""
-    parts = [conform(contracts.CalibrationMetrics, empty(contracts.CalibrationMetrics))]
+    parts = []
     for tasks in _tasks(con, scores, weeks, policy):
         ends = sorted(set(weeks) & set(tasks.axis))
         hits = tasks.hits(interval_hits)
@@ -461,7 +461,7 @@ def calibration_metrics(
         for entry in _reported(policy, tasks.strata):
             parts += _stratum_metrics(tasks, hits, further.get(entry.stratum), entry, ends, policy)
         parts.append(_coverage_drift(tasks, hits, ends, policy))
-    return pa.concat_tables(parts)
+    return _together(contracts.CalibrationMetrics, parts)
 
 
 def _tasks(con: duckdb.DuckDBPyConnection, scores: str, weeks: Sequence[dt.date], policy: CalibrationPolicy) -> Iterator[_Tasks]:
@@ -692,7 +692,7 @@ def _metric_rows(
 def _metric_table(tasks: _Tasks, rows: int, **given: Any) -> pa.Table:
     given |= {"model_id": tasks.model_id, "forecast_type": tasks.kind, "evaluation_set": tasks.evaluation_set}
     filled = {c.name: pa.repeat(given[c.name], rows) if isinstance(given[c.name], str) else given[c.name] for c in _METRIC_COLUMNS}
-    return conform(contracts.CalibrationMetrics, pa.table(filled))
+    return pa.table(filled)
 
 
 def _coverage_drift(tasks: _Tasks, hits: Hits, ends: list[dt.date], policy: CalibrationPolicy) -> pa.Table:
@@ -756,6 +756,10 @@ def _without_old_dates(n: Floats, tasks: _Tasks, stratum: str, ends: list[dt.dat
     dates = _days(pa.array([dt.date.fromisoformat(label) for label in tasks.strata[stratum][1]], pa.date32()))
     oldest = _days(pa.array(ends, pa.date32())) - policy.max_date_age_weeks * _DAYS
     return np.where(dates >= oldest[:, None], n, 0.0)
+
+
+def _together(contract: type[Contract], parts: Sequence[pa.Table]) -> pa.Table:
+    return conform(contract, pa.concat_tables(parts) if parts else empty(contract))
 
 
 def _side_by_side(*sums: Sums) -> Sums:
@@ -839,13 +843,13 @@ class _Contest:
 
 def relative_skill(con: duckdb.DuckDBPyConnection, scores: str, weeks: Sequence[dt.date], policy: CalibrationPolicy) -> pa.Table:
     """Every model against all others on shared tasks, and pair by pair, over the windows that end with each of ``weeks``."""
-    parts = [conform(contracts.RelativeSkill, empty(contracts.RelativeSkill))]
+    parts: list[pa.Table] = []
     for field in _fields(con, scores, weeks, policy):
         ends = sorted(set(weeks) & set(field.axis))
         for entry in _reported(policy, field.strata):
             for score in _COMPARED[field.kind]:
                 parts += _stratum_skill(field, entry, score, ends, policy)
-    return pa.concat_tables(parts)
+    return _together(contracts.RelativeSkill, parts)
 
 
 def _fields(con: duckdb.DuckDBPyConnection, scores: str, weeks: Sequence[dt.date], policy: CalibrationPolicy) -> Iterator[_Field]:
@@ -913,7 +917,8 @@ def _stratum_skill(field: _Field, entry: StratumWindows, score: str, ends: list[
             rows = _SkillRows(field, score, entry.stratum, window, end, policy)
             for value in np.flatnonzero(n > 0):
                 rows.compare(labels[value], running, value, with_pairs and window in policy.pairwise_windows)
-            parts.append(rows.table())
+            if rows.has_any:
+                parts.append(rows.table())
     return parts
 
 
@@ -943,6 +948,11 @@ class _SkillRows:
         self._baseline = rules.baseline_model([model for model, is_known in zip(field.models, known, strict=True) if is_known], policy)
         self._models = field.models
         self._columns: dict[str, list[Any]] = {name: [] for name in contracts.RelativeSkill.model_fields if name not in self._same}
+
+    @property
+    def has_any(self) -> bool:
+        """Whether a comparison was added."""
+        return bool(self._columns["model_id"])
 
     def compare(self, label: str, contest: _Contest, value: int, with_pairs: bool) -> None:
         """Add the tournament, and the pairs, of the models that have a task here."""
@@ -996,12 +1006,9 @@ class _SkillRows:
 
     def table(self) -> pa.Table:
         """The rows so far."""
-        if not self._columns["model_id"]:
-            return conform(contracts.RelativeSkill, empty(contracts.RelativeSkill))
-        made = {name: pa.chunked_array(parts) for name, parts in self._columns.items()}
-        rows = len(made["model_id"])
-        made |= {name: pa.repeat(value, rows) for name, value in self._same.items()}
-        return conform(contracts.RelativeSkill, pa.table({name: made[name] for name in contracts.RelativeSkill.model_fields}))
+        made = {name: pa.concat_arrays(parts) for name, parts in self._columns.items()}
+        made |= {name: pa.repeat(value, len(made["model_id"])) for name, value in self._same.items()}
+        return pa.table({name: made[name] for name in contracts.RelativeSkill.model_fields})
 
 
 # ---------------------------------------------------------------- curves
@@ -1009,7 +1016,7 @@ class _SkillRows:
 
 def calibration_curve(con: duckdb.DuckDBPyConnection, scores: str, weeks: Sequence[dt.date], policy: CalibrationPolicy) -> pa.Table:
     """Reliability of intervals and quantiles, and the PIT histogram, over the windows that end with each of ``weeks``."""
-    parts = [conform(contracts.CalibrationCurve, empty(contracts.CalibrationCurve))]
+    parts: list[pa.Table] = []
     for tasks in _tasks(con, scores, weeks, policy):
         ends = sorted(set(weeks) & set(tasks.axis))
         middles = tuple((position + 1 / 2) / policy.pit_bins for position in range(policy.pit_bins))
@@ -1021,7 +1028,7 @@ def calibration_curve(con: duckdb.DuckDBPyConnection, scores: str, weeks: Sequen
         for window in policy.curve_windows:
             where = spans(tasks.axis, ends, window)
             parts += [_curve_points(tasks, kind, hits, unit, window, ends, where, policy) for kind, (hits, unit) in kinds.items()]
-    return pa.concat_tables(parts)
+    return _together(contracts.CalibrationCurve, parts)
 
 
 def _curve_points(
@@ -1047,8 +1054,7 @@ def _curve_points(
         "upper": _nullable(bounds[end, point, 1]),
         "n": pa.array(count[end, point].astype(np.int64)),
     }
-    filled = {name: pa.repeat(value, len(end)) if isinstance(value, str) else value for name, value in given.items()}
-    return conform(contracts.CalibrationCurve, pa.table(filled))
+    return pa.table({name: pa.repeat(value, len(end)) if isinstance(value, str) else value for name, value in given.items()})
 
 
 # ---------------------------------------------------------------- SQL that several queries share
