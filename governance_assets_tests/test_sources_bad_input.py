@@ -315,6 +315,8 @@ TRUNCATED = parquet_of(forecasts())[:-200]
         ("broken.json", b'[{"model_id": 1', "text that is not JSON"),
         ("deep.json", b"[" * 100_000, "text that is not JSON"),
         ("number.json", b"3", "JSON that is no list"),
+        ("broken.yaml", b"- {a: 1", "text that is not YAML"),
+        ("object.yaml", b"a: 1", "YAML that is no list"),
         ("nothing.jsonl", b"{]\n{]\n", "no rows"),
         ("damaged.csv.gz", gzip.compress(GOOD.encode())[:-9], "a damaged gzip file"),
         ("open header.csv", b'"model_id,x\n1,2\n', "a header with an unpaired quotation mark"),

@@ -268,6 +268,27 @@ def test_long_tables_go_by_many_names(folder: Folder) -> None:
     assert intake.ignored == (("tables/", "no feed reads this folder"),)
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl", "ndjson", "json", "yaml", "yml"])
+def test_every_format_lands_the_same_rows(folder: Folder, ending: str) -> None:
+    table = forecasts()
+    records = table.to_pylist()
+    content = {
+        "csv": csv_of(table),
+        "parquet": parquet_of(table),
+        "json": json.dumps(records).encode(),
+        "yaml": "".join("- {" + ", ".join(f"{name}: {value}" for name, value in row.items()) + "}\n" for row in records).encode(),
+    }
+    lines = "".join(json.dumps(row) + "\n" for row in records).encode()
+    folder.put(f"forecasts/a.{ending}", content.get(ending, content["yaml"] if ending == "yml" else lines))
+    intake = folder.read()
+    assert told(intake) == []
+    expected = [{**row, "target": ""} for row in records]
+    landed = [{name: value if isinstance(value, float | int) else str(value) for name, value in row.items()} for row in folder.rows(intake)]
+    assert sorted(map(repr, map(sorted, (row.items() for row in landed)))) == sorted(
+        map(repr, map(sorted, (row.items() for row in expected)))
+    )
+
+
 def test_one_table_may_hold_forecasts_and_observations(folder: Folder) -> None:
     header = "model,forecast_date,horizon,location,target_end_date,quantile_level,predicted,observed,age"
     rows = [f"m,2025-11-01,1,06,2025-11-08,{level},{level},4,old" for level in LEVELS] + [",,,06,2025-11-15,,,6,old"]

@@ -27,7 +27,7 @@ from governance_assets.runtime.sources.folder import Candidate
 from governance_assets.runtime.sources.landing import LANDED, Store, reader_version, relative_path
 from governance_assets.runtime.sources.outcome import Context, NotTelemetry, Refusal, Table, Unreadable
 from governance_assets.runtime.sources.reading import Arrived, land_batch, signature
-from governance_assets.runtime.sources.tables import JSON_SUFFIXES, read_table
+from governance_assets.runtime.sources.tables import RECORD_SUFFIXES, read_table
 
 _BATCH_ROWS, _BATCH_FILES = 1_500_000, 400
 
@@ -184,7 +184,7 @@ class _Reader:
             self.ignored.append((file.origin, str(reason)))
             return
         except Unreadable as unreadable:
-            if candidate.context.role == "any" and candidate.suffix in JSON_SUFFIXES:
+            if candidate.context.role == "any" and candidate.suffix in RECORD_SUFFIXES:
                 self.ignored.append((file.origin, f"no table of rows: {unreadable.refusal.found}"))
                 return
             self.store.quarantine(data, file.sha256, file.origin, unreadable.refusal)

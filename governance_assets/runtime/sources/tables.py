@@ -1,4 +1,4 @@
-"""Bytes to a table of text and numbers, for every file format: delimited text, Parquet, JSON and JSON lines.
+"""Bytes to a table of text and numbers, for every file format: delimited text, Parquet, JSON, JSON lines and YAML.
 
 Belongs here: encodings, delimiters, broken lines, files that cannot be read. Does not belong here: what a column means
 (``columns.py``) or whether its values are acceptable (``typed.py``).
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+import yaml
 
 from governance_assets.policy import IntakePolicy
 from governance_assets.runtime.sources import columns
@@ -26,8 +27,8 @@ from governance_assets.runtime.sources.outcome import Refusal, Table, Unreadable
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 PARQUET_SUFFIXES = (".parquet", ".pq")
-JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
-SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, *JSON_SUFFIXES)
+RECORD_SUFFIXES = (".json", ".jsonl", ".ndjson", ".yaml", ".yml")
+SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, *RECORD_SUFFIXES)
 
 _DELIMITERS = (",", ";", "\t", "|")
 _BOMS = (
@@ -56,8 +57,8 @@ def read_table(data: bytes, suffix: str, policy: IntakePolicy) -> Table:
         raise Unreadable("an empty file", "a header line and rows", "write the file again; remove it if nothing was meant")
     if suffix in PARQUET_SUFFIXES:
         table = _parquet(data, policy)
-    elif suffix in JSON_SUFFIXES:
-        table = _json(data, suffix, policy)
+    elif suffix in RECORD_SUFFIXES:
+        table = _records(data, suffix, policy)
     else:
         table = _text(data, policy)
     twice = columns.repeated(table.names)
@@ -292,16 +293,17 @@ def _normal(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     return column.cast(pa.string())
 
 
-# ---------------------------------------------------------------- JSON
+# ---------------------------------------------------------------- JSON and YAML
 
 
-def _json(data: bytes, suffix: str, policy: IntakePolicy) -> Table:
+def _records(data: bytes, suffix: str, policy: IntakePolicy) -> Table:
     data, bad_lines = _as_utf8(data)
     text = data.decode()
     refusals = [_undecodable(number) for number in bad_lines]
-    if suffix == ".json" and bad_lines:
+    is_lines = suffix in (".jsonl", ".ndjson")
+    if bad_lines and not is_lines:
         raise Unreadable("bytes that are not UTF-8", "UTF-8 text", "save the file as UTF-8")
-    records = list(_array_items(text)) if suffix == ".json" else list(_line_items(text))
+    records = list(_line_items(text) if is_lines else _list_items(text, suffix))
     rows: list[tuple[int, dict[str, str | None]]] = []
     names: dict[str, None] = {}
     for number, item in records:
@@ -318,14 +320,23 @@ def _json(data: bytes, suffix: str, policy: IntakePolicy) -> Table:
     return Table(list(names), arrays, pa.array([number for number, _ in rows], pa.int64()), len(rows) + len(refusals), refusals)
 
 
-def _array_items(text: str) -> Iterator[tuple[int, Any]]:
+def _list_items(text: str, suffix: str) -> Iterator[tuple[int, Any]]:
+    kind = "JSON" if suffix == ".json" else "YAML"
     try:
-        whole = json.loads(text, object_pairs_hook=_Pairs)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"text that is not JSON ({shown(str(error))})", "a list of objects", "write the file again") from None
+        whole = json.loads(text, object_pairs_hook=_Pairs) if kind == "JSON" else _yaml(text)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise Unreadable(f"text that is not {kind} ({shown(str(error))})", "a list of objects", "write the file again") from None
     if not isinstance(whole, list) or isinstance(whole, _Pairs):
-        raise Unreadable("JSON that is no list", "a list of objects", "write one object a row, in one list")
+        raise Unreadable(f"{kind} that is no list", "a list of objects", "write one object a row, in one list")
     yield from enumerate(whole, 1)
+
+
+def _yaml(text: str) -> Any:
+    """YAML with every scalar as it is written, so that 06 stays a text."""
+    whole = yaml.load(text, Loader=yaml.BaseLoader)
+    if not isinstance(whole, list):
+        return whole
+    return [_Pairs((str(name), value) for name, value in item.items()) if isinstance(item, dict) else item for item in whole]
 
 
 def _line_items(text: str) -> Iterator[tuple[int, Any]]:
@@ -348,7 +359,7 @@ def _flat(item: Any) -> dict[str, str | None] | str:
         return item if isinstance(item, str) else json.dumps(item)
     flat: dict[str, str | None] = {}
     for name, value in item:
-        if isinstance(value, list):
+        if isinstance(value, list | dict):
             return f"{name}: a nested value"
         if name in flat:
             return f"{name} more than once"
