@@ -7,6 +7,7 @@ Does not belong here: the columns of any one artifact (a domain's ``contracts.py
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -149,11 +150,13 @@ class Column:
     bounds: tuple[tuple[str, Any], ...]
 
 
+@functools.cache
 def columns(contract: type[Contract]) -> tuple[Column, ...]:
     """The columns of ``contract`` in declaration order."""
     return tuple(_column(name, info) for name, info in contract.model_fields.items())
 
 
+@functools.cache
 def arrow_schema(contract: type[Contract]) -> pa.Schema:
     """The Arrow schema of ``contract``: names, types and nullability in declaration order."""
     return pa.schema([pa.field(c.name, c.type, nullable=c.is_nullable) for c in columns(contract)])
@@ -210,6 +213,8 @@ def violations(contract: type[Contract], table: pa.Table) -> list[Problem]:
 
 
 def _cast(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    if values.type == wanted:
+        return values
     # Arrow's safe cast still makes 1 of "1", true of 2, and a day of any instant in it.
     kinds = _kind(values.type), _kind(wanted)
     if kinds[0] != kinds[1] and kinds not in (("instant", "date"), ("date", "instant")) and kinds[0] != "nothing":

@@ -9,6 +9,7 @@ critical value holds on average over that range instead of at independence only,
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -51,9 +52,10 @@ def simulated_size(n: int) -> int:
     """
     if n < _SIZES[0]:
         raise ValueError(f"{n} weeks, expected at least {_SIZES[0]}")
-    return max(size for size in _SIZES if size <= n)
+    return _SIZES[bisect_right(_SIZES, n) - 1]
 
 
+@lru_cache(maxsize=512)
 def cosines(n: int) -> Floats:
     """The lowest cosines over ``n`` weeks, one row each: orthonormal, and orthogonal to a constant.
 
@@ -218,4 +220,9 @@ def _power(series: Floats) -> Floats:
 
 
 def _nearest(grid: tuple[float, ...], value: float) -> float:
-    return min(grid, key=lambda entry: round(abs(entry - value), _DIGITS))
+    """The grid value closest to ``value``; half way between two, the lower one."""
+    above = bisect_right(grid, value)
+    if above in (0, len(grid)):
+        return grid[min(above, len(grid) - 1)]
+    below = grid[above - 1]
+    return below if round(value - below, _DIGITS) <= round(grid[above] - value, _DIGITS) else grid[above]
