@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from governance_assets import contract as contracts
 from governance_assets.contract import Contract, ContractViolation, arrow_schema, field
 from governance_assets.finding import Finding, Rule
+from governance_assets.runtime import commit_lock
 from governance_assets.runtime import store as stores
 from governance_assets.runtime.history import Entry, History, HistoryBusy, HistoryError, Input, Provenance, QueryError, Receipt
 from governance_assets.stats.digest import table_digest
@@ -359,6 +360,8 @@ def test_a_pinned_read_sees_one_state(history: History, tmp_path: Path):
         assert (values(reader), reader.ledger().num_rows) == ([0.1], 1)
         with pytest.raises(HistoryError, match="leave the pinned block first"):
             record(reader, entry(0.3))
+        with pytest.raises(HistoryError, match="leave the pinned block first"):
+            reader.compact()
     assert values(history) == [0.2]
 
 
@@ -686,6 +689,23 @@ def test_reading_needs_a_history_and_writing_needs_more_than_reading(tmp_path: P
         assert values(reader) == [0.1]
         with pytest.raises(HistoryError, match="was opened read-only"):
             record(reader, entry(0.2))
+        with pytest.raises(HistoryError, match="was opened read-only"):
+            reader.compact()
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(HistoryError, match="the history at ducklake:sqlite:.* cannot be opened"):
+        History.open(location(tmp_path / "file" / "below"))
+
+
+@pytest.mark.parametrize("text", ["host=x password=geheim user=y", "host=x password = 'geh eim' user=y", "postgresql://me:geheim@host/db"])
+def test_passwords_are_never_shown(text: str):
+    shown = commit_lock.without_secrets(f"cannot open {text}")
+    assert "geh" not in shown
+    assert "***" in shown
+    with pytest.raises(HistoryError, match="a history at postgres needs a data path"):
+        History.open(f"ducklake:postgres:{text}")
 
 
 @pytest.mark.parametrize("place", ["catalog.sqlite", "sqlite:x", "ducklake:mysql:x", "ducklake:sqlite:", ""])

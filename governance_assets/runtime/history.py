@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from governance_assets.contract import Contract, arrow_schema, registry
 from governance_assets.runtime import clock, sandbox
+from governance_assets.runtime.commit_lock import HistoryBusy, HistoryError, without_secrets
 from governance_assets.runtime.ledger import (
     FINDINGS,
     LEDGER,
@@ -34,7 +35,7 @@ from governance_assets.runtime.ledger import (
 )
 from governance_assets.runtime.recorder import Recorder
 from governance_assets.runtime.sandbox import QueryError
-from governance_assets.runtime.store import LOCK_WAIT_S, HistoryBusy, HistoryError, Store, qualified, quoted, sql_type
+from governance_assets.runtime.store import LOCK_WAIT_S, Store, qualified, quoted, sql_type
 
 __all__ = ["Entry", "Head", "History", "HistoryBusy", "HistoryError", "Input", "Provenance", "QueryError", "Receipt"]
 
@@ -67,7 +68,7 @@ class History:
         try:
             if not TABLES.keys() <= store.tables().keys():
                 if read_only:
-                    raise HistoryError(f"nothing was ever recorded at {location}; record something first")
+                    raise HistoryError(f"nothing was ever recorded at {without_secrets(location)}; record something first")
                 store.append(lambda: _create_missing(store), "the ledger")
         except BaseException:
             store.close()

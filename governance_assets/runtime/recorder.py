@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance_assets.contract import WHOLE, Contract, arrow_schema, conform
+from governance_assets.runtime.commit_lock import HistoryError
 from governance_assets.runtime.ledger import (
     ENTRIES_AFTER,
     LEDGER,
@@ -35,7 +36,7 @@ from governance_assets.runtime.ledger import (
     state_after,
     storable,
 )
-from governance_assets.runtime.store import HistoryError, Store
+from governance_assets.runtime.store import Store
 from governance_assets.stats.digest import part_digests
 
 ENTRIES_BETWEEN_FLUSHES = 256
@@ -238,7 +239,7 @@ def _claim(entry: Entry, provenance: Provenance, content: str | None, is_judgeme
         row_count=None if entry.rows is None else entry.rows.num_rows,
         is_open=entry.is_open,
         as_of=provenance.as_of,
-        code_version=entry.code_version or provenance.code_version,
+        code_version=storable(entry.code_version or provenance.code_version),
         policy_sha256=provenance.policy_sha256,
         findings_sha256=findings_digest(entry.findings),
         inputs=inputs_text(entry.inputs),

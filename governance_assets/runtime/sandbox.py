@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import duckdb
 import pyarrow as pa
 
-from governance_assets.runtime.store import HistoryError
+from governance_assets.runtime.commit_lock import HistoryError
 
 
 class QueryError(HistoryError):

@@ -6,7 +6,6 @@ verdict is (``runtime/ledger.py``) or who asks for which rows (``runtime/history
 
 from __future__ import annotations
 
-import fcntl
 import importlib.resources
 import importlib.util
 import logging
@@ -15,7 +14,6 @@ import random
 import re
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +21,8 @@ from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
+
+from governance_assets.runtime.commit_lock import HistoryBusy, HistoryError, advisory_lock, file_lock, without_secrets
 
 Result = TypeVar("Result")
 _LOG = logging.getLogger(__name__)
@@ -44,14 +44,6 @@ _SQL_TYPES: Mapping[pa.DataType, str] = {
 }
 _ARROW_TYPES = {name: kind for kind, name in _SQL_TYPES.items()}
 _PASSING = re.compile(r"database is locked|busy|conflict|could not serialize|deadlock|has been altered", re.IGNORECASE)
-
-
-class HistoryError(RuntimeError):
-    """The history refuses, or cannot do, what was asked; the message names the next step."""
-
-
-class HistoryBusy(HistoryError):
-    """Others held the commit lock, or kept committing, for longer than the wait allowed."""
 
 
 class Store:
@@ -107,12 +99,10 @@ class Store:
     def append(self, work: Callable[[], Result], what: str) -> Result:
         """Run ``work`` in one transaction under the commit lock, again when a passing conflict undid it."""
         if self.read_only:
-            raise HistoryError(f"{self.location} was opened read-only; open it for writing to record {what}")
-        if self._is_in_transaction:
-            raise HistoryError(f"{what} cannot be recorded while reads are pinned; leave the pinned block first")
+            raise HistoryError(f"{without_secrets(self.location)} was opened read-only; open it for writing to record {what}")
         for attempt in range(COMMIT_ATTEMPTS):
             try:
-                with self._mutex, self.exclusive(), self.transaction():
+                with self._unpinned(what), self.exclusive(), self.transaction():
                     return work()
             except duckdb.Error as error:
                 if not _PASSING.search(str(error)):
@@ -122,13 +112,20 @@ class Store:
         raise HistoryBusy(f"{what} could not be recorded in {COMMIT_ATTEMPTS} attempts: {failure}; try again later") from failure
 
     @contextmanager
+    def _unpinned(self, what: str) -> Iterator[None]:
+        with self._mutex:
+            if self._is_in_transaction:
+                raise HistoryError(f"{what} cannot be recorded while reads are pinned; leave the pinned block first")
+            yield
+
+    @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the commit lock of this history: no other process commits meanwhile. Freed when the holder dies."""
         if self.kind == "sqlite":
-            with _file_lock(Path(f"{self.catalog}.lock"), self._lock_wait_s):
+            with file_lock(Path(f"{self.catalog}.lock"), self._lock_wait_s):
                 yield
         else:
-            with _advisory_lock(self.catalog, self._lock_wait_s):
+            with advisory_lock(self.catalog, self._lock_wait_s):
                 yield
 
     def tables(self) -> dict[str, pa.Schema]:
@@ -189,11 +186,16 @@ class Store:
 
         Younger ones may belong to a writer that has not committed yet. Snapshots are kept.
         """
-        with self._mutex, self.exclusive():
-            self.flush()
-            self.query("CALL ducklake_merge_adjacent_files(?)", [CATALOG])
-            for clean_up in ("ducklake_cleanup_old_files", "ducklake_delete_orphaned_files"):
-                self.query(f"CALL {clean_up}(?, older_than => now() - INTERVAL 1 DAY)", [CATALOG])
+        if self.read_only:
+            raise HistoryError(f"{without_secrets(self.location)} was opened read-only; open it for writing to compact it")
+        try:
+            with self._unpinned("a compaction"), self.exclusive():
+                self.flush()
+                self.query("CALL ducklake_merge_adjacent_files(?)", [CATALOG])
+                for clean_up in ("ducklake_cleanup_old_files", "ducklake_delete_orphaned_files"):
+                    self.query(f"CALL {clean_up}(?, older_than => now() - INTERVAL 1 DAY)", [CATALOG])
+        except duckdb.Error as error:
+            raise HistoryError(f"the history could not be compacted, nothing is lost: {error}; try again later") from error
 
     def _default_data_path(self) -> str:
         if self.kind != "sqlite":
@@ -203,8 +205,6 @@ class Store:
     def _attach(self) -> None:
         if self.kind == "sqlite" and self.read_only and not Path(self.catalog).exists():
             raise HistoryError(f"there is no history at {self.catalog}; record something first, for example with governance run")
-        if self.kind == "sqlite":
-            Path(self.catalog).parent.mkdir(parents=True, exist_ok=True)
         # A history may be moved or copied as a whole: where its files lie is told by the setting, not by the catalogue.
         options = [f"DATA_PATH {literal(self.data_path)}", "OVERRIDE_DATA_PATH true"]
         options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 10000"] if self.kind == "sqlite" else []
@@ -214,10 +214,13 @@ class Store:
             if self.read_only:
                 self.query(attach)
             else:  # the first opener creates the catalogue; the others wait for it
+                if self.kind == "sqlite":
+                    Path(self.catalog).parent.mkdir(parents=True, exist_ok=True)
                 with self.exclusive():
                     self.query(attach)
-        except duckdb.Error as error:
-            raise HistoryError(f"the history at {_without_secrets(self.location)} cannot be opened: {error}") from error
+        except (duckdb.Error, OSError) as error:
+            # Not chained: DuckDB repeats the connection string, password and all.
+            raise HistoryError(f"the history at {without_secrets(self.location)} cannot be opened: {without_secrets(str(error))}") from None
 
     def _roll_back(self) -> None:
         try:
@@ -255,13 +258,11 @@ def printable(text: str) -> str:
 def _parse(location: str) -> tuple[str, str]:
     match = re.fullmatch(r"ducklake:(sqlite|postgres):(.+)", location, re.DOTALL)
     if match is None:
-        raise HistoryError(f"found history location {location!r}, expected ducklake:sqlite:PATH or ducklake:postgres:CONNECTION")
+        raise HistoryError(
+            f"found history location {without_secrets(location)!r}, expected ducklake:sqlite:PATH or ducklake:postgres:CONNECTION"
+        )
     kind, catalog = match.groups()
     return kind, str(Path(catalog).absolute()) if kind == "sqlite" else catalog
-
-
-def _without_secrets(location: str) -> str:
-    return re.sub(r"(password\s*=\s*)('[^']*'|\S+)|(://[^:@/\s]*:)[^@\s]*(?=@)", r"\1\3***", location)
 
 
 def _connect(kind: str, data_path: str) -> duckdb.DuckDBPyConnection:
@@ -310,42 +311,3 @@ def _let_into_s3(connection: duckdb.DuckDBPyConnection) -> None:
         given |= {"ENDPOINT": host, "URL_STYLE": "path", "USE_SSL": str(scheme == "https").lower()}
     options = ", ".join(f"{name} {literal(value)}" for name, value in given.items() if value)
     connection.execute(f"CREATE SECRET history_data (TYPE s3{', ' + options if options else ''})")
-
-
-@contextmanager
-def _file_lock(path: Path, wait_s: float) -> Iterator[None]:
-    with path.open("a") as file:
-        deadline = time.monotonic() + wait_s
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise HistoryBusy(f"another process has held {path} for {wait_s:g} s; wait for it, or end it if it hangs") from None
-                time.sleep(random.uniform(0.001, 0.004))
-        yield  # closing the file frees the lock
-
-
-@contextmanager
-def _advisory_lock(connection_string: str, wait_s: float) -> Iterator[None]:
-    if importlib.util.find_spec("psycopg2") is None:
-        raise HistoryError("a history at PostgreSQL needs the package psycopg2-binary; install governance-assets[scale]")
-    import psycopg2
-
-    # A connection of its own, in autocommit, taken before BEGIN: DuckLake repeats a lost commit without asking again what
-    # the newest revision is, so nobody else may commit between our question and our commit. PostgreSQL frees it with the holder.
-    connection = psycopg2.connect(connection_string)
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [str(int(wait_s * 1000))])
-            try:
-                cursor.execute("SELECT pg_advisory_lock(%s)", [zlib.crc32(b"governance_assets history")])
-            except psycopg2.errors.LockNotAvailable:
-                raise HistoryBusy(
-                    f"another process has held the commit lock for {wait_s:g} s; wait for it, or end it if it hangs"
-                ) from None
-        yield
-    finally:
-        connection.close()
