@@ -199,6 +199,22 @@ def test_truth_of_older_hubs_is_found_by_its_columns(folder: Folder) -> None:
     assert [(row["location"], row["observed"]) for row in rows] == [("06", 2.0)]
 
 
+def test_truth_without_a_target_is_about_the_target_its_name_fits(folder: Folder) -> None:
+    kinds = {"quantile": {}, "mean": {}}
+    names = ("wk inc flu hosp", "wk inc flu prop ed visits")
+    tasks = [
+        {"task_ids": {"location": {}}, "output_type": kinds, "target_metadata": [{"target_keys": {"target": name}, "time_unit": "week"}]}
+        for name in names
+    ]
+    folder.put("hub-config/tasks.json", json.dumps({"rounds": [{"model_tasks": tasks}]}))
+    folder.put("model-output/README.md", "")
+    folder.put("target-data/target-hospital-admissions.csv", "date,location,value\n2025-11-01,06,20\n")
+    folder.put("target-data/target-ed-visits-prop.csv", "date,location,value\n2025-11-01,06,0.5\n")
+    intake = folder.read()
+    assert {(row["target"], row["observed"]) for row in folder.rows(intake, "observations")} == {(names[0], 20.0), (names[1], 0.5)}
+    assert intake.manifests["observations"]["context"].to_pylist() == [f"target={names[1]}", f"target={names[0]}"]
+
+
 def test_folders_may_state_columns(folder: Folder) -> None:
     folder.put("model-output/README.md", "")
     for version, value in (("2025-11-05", 1), ("2025-11-12", 2)):

@@ -189,7 +189,7 @@ def _find_hub(hub: Path, root: Path, found: Found) -> None:
         elif entry.name in _TRUTH_FOLDERS and entry.is_dir():
             for path in _files(entry, root, found):
                 inside = _origin(path, entry)
-                stated = _stated(path.relative_to(entry).parts[:-1])
+                stated = _stated(path.relative_to(entry).parts[:-1]) + tasks.target_named(path.name)
                 context = Context("hubverse", "observations", as_of=_version(path.name), task_columns=tasks.columns, stated=stated)
                 _offer(path, root, context, found, name, _truth_rank(inside))
         elif entry.name == "observations" and hub == root and entry.is_dir():
@@ -232,11 +232,14 @@ class HubTasks:
     columns: tuple[str, ...] | None = None
     units: tuple[tuple[str, str], ...] = ()
     round_column: str | None = None
+    targets: tuple[str, ...] = ()
+    """Targets that are forecast for a date, as quantiles or samples."""
 
     @classmethod
     def read(cls, path: Path) -> HubTasks:
         """From the file, as far as it can be understood."""
         columns: dict[str, None] = {}
+        targets: dict[str, None] = {}
         units: dict[str, str] = {}
         round_column = None
         for each in _objects(_json_object(path).get("rounds")):
@@ -246,9 +249,32 @@ class HubTasks:
                 ids = task.get("task_ids")
                 columns.update(dict.fromkeys(ids if isinstance(ids, dict) else ()))
                 units.update(_task_units(task))
+                if _states_distributions(task):
+                    targets.update((name, None) for name, _ in _task_units(task) if name)
         if len(set(units.values())) == 1:
             units = {"": next(iter(units.values()))}
-        return cls(tuple(columns) or None, tuple(sorted(units.items())), round_column)
+        return cls(tuple(columns) or None, tuple(sorted(units.items())), round_column, tuple(sorted(targets)))
+
+    def target_named(self, file_name: str) -> tuple[tuple[str, str], ...]:
+        """The target that a file of truth is about, by its name, where the hub has several and one fits best.
+
+        ``target-hospital-admissions.csv`` is about ``wk inc flu hosp``, not about ``wk inc flu prop ed visits``.
+        """
+        if len(self.targets) < 2:
+            return ()
+        words = re.findall(r"[a-z]+", file_name.lower())
+        fits = sorted(((_fit(target, words), target) for target in self.targets), reverse=True)
+        return (("target", fits[0][1]),) if fits[0][0] > fits[1][0] else ()
+
+
+def _fit(target: str, words: Sequence[str]) -> int:
+    """How many words of ``target`` begin one of ``words``."""
+    return sum(any(word.startswith(part) for word in words) for part in re.findall(r"[a-z]+", target.lower()))
+
+
+def _states_distributions(task: dict[str, Any]) -> bool:
+    kinds = task.get("output_type")
+    return isinstance(kinds, dict) and bool(kinds.keys() & {"quantile", "sample"})
 
 
 def _task_units(task: dict[str, Any]) -> Iterator[tuple[str, str]]:
