@@ -349,6 +349,41 @@ def test_samples_have_intervals_at_the_levels_of_the_policy() -> None:
     assert widths[0.8] == pytest.approx(80.0)
 
 
+def test_one_pass_and_each_task_give_the_recorded_scores() -> None:
+    draw = np.random.default_rng(6)
+    levels = [0.1, 0.25, 0.5, 0.75, 0.9]
+    rows = [
+        row
+        for place, model in itertools.product(range(40), "mn")
+        for row in _task(sorted(draw.integers(0, 6, 5).astype(float).tolist()), levels, location=str(place), model_id=model)
+    ]
+    con = duckdb.connect()
+    con.register("quantiles", forecast_rows(rows))
+    con.register("observations", observed_rows([{"location": str(place), "observed": float(place % 7)} for place in range(40)]))
+    con.execute("CREATE VIEW together AS FROM quantiles JOIN observations USING (location, target, target_end_date)")
+    _record(con, [WEEK], POLICY)
+    con.register("tasks", facts.task_scores(con, "together", ("model_id", "location")).to_arrow_table())
+    differences = con.sql(
+        """SELECT count(*), max(abs(t.wis - s.wis)), sum(abs(t.n_below - s.n_below) + abs(t.n_at_or_below - s.n_at_or_below))
+           FROM tasks t JOIN scores s USING (model_id, location)"""
+    ).fetchall()[0]
+    assert (differences[0], differences[2]) == (80, 0)
+    assert differences[1] < 1e-12
+    metrics = facts.calibration_metrics(con, "scores", "intervals", [WEEK], POLICY).to_pylist()
+    recorded = {
+        (row["model_id"], row["metric"]): row["value"]
+        for row in metrics
+        if (row["stratum"], row["average"], row["window"]) == ("overall", "micro", "week")
+    }
+    found = facts.level_scores(con, "together", ("model_id",)).to_arrow_table().to_pylist()
+    assert len(found) == 4
+    for row in found:
+        share = f"{100 * row['nominal']:g}"
+        assert row["wis"] == pytest.approx(recorded[row["model_id"], "wis"], rel=1e-12)
+        for name in ("coverage", "width", "score"):
+            assert row[name] == pytest.approx(recorded[row["model_id"], f"interval_{name}_{share}"], rel=1e-12)
+
+
 ARTIFACTS = ("calibration_metrics", "calibration_curve", "relative_skill")
 
 

@@ -271,15 +271,19 @@ def interval_scores(
 def level_scores(con: duckdb.DuckDBPyConnection, forecasts: str, by: Sequence[str]) -> duckdb.DuckDBPyRelation:
     """Weighted interval score, and coverage, width and score of every central interval, by the columns ``by``, in one pass.
 
-    The rows carry ``observed``. Right only when all tasks of a group have the same levels, which pair round 0.5, and no
-    quantiles cross; ``task_scores`` has no such condition. Runs when it is read.
+    The rows carry ``observed``; unobserved ones are left out. Right only when all tasks of a group have the same levels,
+    which pair round 0.5, and no quantiles cross; ``task_scores`` has no such condition. Runs when it is read.
     """
     keys = _names(by)
+    rows = f"SELECT *, quantile_level AS level FROM {_name(forecasts)}"
+    # Signs count faster than comparisons: quantiles below are half of unequal + balance, those above half of unequal − balance.
+    sums = _level_sums(rows, by, "sum(sign(error)) AS balance, sum(abs(sign(error))) AS unequal")
+    coverage = "low.n_scored - (low.unequal - low.balance) / 2 - (high.unequal + high.balance) / 2 AS coverage"
     return con.sql(
-        f"""WITH sums AS MATERIALIZED ({_level_sums(f"SELECT *, quantile_level AS level FROM {_name(forecasts)}", by)}),
+        f"""WITH sums AS MATERIALIZED ({sums}),
                  scores AS (SELECT {keys}, sum(absolute + (2 * level - 1) * signed) / sum(n_scored) AS wis FROM sums GROUP BY {keys})
-            SELECT {keys}, nominal, wis, coverage / n_scored AS coverage, width / n AS width, score / n_scored AS score, n, n_scored
-            FROM ({_intervals("sums", by)}) JOIN scores USING ({keys})"""
+            SELECT {keys}, nominal, wis, coverage / n_scored AS coverage, width / n_scored AS width, score / n_scored AS score, n_scored
+            FROM ({_intervals("sums", by, f"{coverage}, low.signed - high.signed AS width")}) JOIN scores USING ({keys})"""
     )
 
 
@@ -287,33 +291,29 @@ def task_scores(con: duckdb.DuckDBPyConnection, forecasts: str, by: Sequence[str
     """Weighted interval score and ranks of each task that the columns ``by`` name; the rows carry ``observed``. Runs when it is read."""
     keys = _names(by)
     return con.sql(
-        f"""SELECT {keys},
-                   sum(abs(observed - predicted) + (2 * quantile_level - 1) * (observed - predicted)) / count(*) AS wis,
-                   sum((predicted < observed)::INTEGER) AS n_below,
-                   sum((predicted <= observed)::INTEGER) AS n_at_or_below
-            FROM {_name(forecasts)} GROUP BY {keys}"""
+        f"""SELECT {keys}, score / n AS wis, ((unequal + balance) / 2)::BIGINT AS n_below,
+                   (n - (unequal - balance) / 2)::BIGINT AS n_at_or_below
+            FROM (SELECT {keys}, sum(abs(error) + (2 * quantile_level - 1) * error) AS score, count(error) AS n,
+                         sum(sign(error)) AS balance, sum(abs(sign(error))) AS unequal
+                  FROM (SELECT *, observed - predicted AS error FROM {_name(forecasts)}) GROUP BY {keys})"""
     )
 
 
-def _level_sums(source: str, by: Sequence[str]) -> str:
+def _level_sums(source: str, by: Sequence[str], further: str) -> str:
     """SQL of sums by level: twice the pinball loss is |y − q| + (2τ − 1)(y − q), so that two sums give every score."""
     return f"""
-        SELECT {_names(by)}, level, count(*) AS n, count(observed) AS n_scored, sum(predicted) AS predicted,
-               sum(abs(observed - predicted)) AS absolute, sum(observed - predicted) AS signed,
-               sum((predicted < observed)::INTEGER) AS n_below, sum((predicted <= observed)::INTEGER) AS n_at_or_below
-        FROM ({source}) GROUP BY {_names(by)}, level"""
+        SELECT {_names(by)}, level, count(error) AS n_scored, sum(abs(error)) AS absolute, sum(error) AS signed, {further}
+        FROM (SELECT *, observed - predicted AS error FROM ({source})) GROUP BY {_names(by)}, level"""
 
 
-def _intervals(sums: str, by: Sequence[str]) -> str:
-    """SQL of one row a central interval: coverage, width and score, summed over tasks, from the sums of its two levels."""
+def _intervals(sums: str, by: Sequence[str], further: str) -> str:
+    """SQL of one row a central interval: its score, summed over tasks, from the sums of its two levels."""
     same = " AND ".join(f"low.{_name(c)} IS NOT DISTINCT FROM high.{_name(c)}" for c in by)
     # What a bound costs: the sum of (l − y) where positive is half of |y − l| − (y − l), and likewise above.
     miss = "((low.absolute - low.signed) + (high.absolute + high.signed)) / 2"
     nominal = f"round(high.level - low.level, {_LEVEL_DECIMALS})"
     return f"""
-        SELECT {_names(by, "low")}, {nominal} AS nominal, low.n, low.n_scored,
-               low.n_at_or_below - high.n_below AS coverage,
-               high.predicted - low.predicted AS width,
+        SELECT {_names(by, "low")}, {nominal} AS nominal, low.n_scored, {further},
                low.signed - high.signed + 2 / (1 - {nominal}) * ({miss}) AS score
         FROM {sums} low JOIN {sums} high
           ON {same} AND low.level < 0.5 AND high.level = round(1 - low.level, {_LEVEL_DECIMALS})"""
@@ -357,10 +357,9 @@ def _matches(chosen: EvaluationSet, columns: Mapping[str, str]) -> str:
 def _sum_levels(con: duckdb.DuckDBPyConnection, source: str, condition: str, strata: Sequence[str]) -> None:
     by = ("week", "model_id", *strata)
     rows = f"SELECT *, date_trunc('week', target_end_date)::DATE AS week FROM ({source}) WHERE {condition}"
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE calibration_level_sums AS
-            WITH sums AS MATERIALIZED ({_level_sums(rows, by)}) {_intervals("sums", by)}"""
-    )
+    sums = _level_sums(rows, by, "count(*) AS n, sum(predicted) AS predicted")
+    intervals = _intervals("sums", by, "low.n, high.predicted - low.predicted AS width")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE calibration_level_sums AS WITH sums AS MATERIALIZED ({sums}) {intervals}")
 
 
 def _interval_means(con: duckdb.DuckDBPyConnection, kind: str, name: str, stratum: str, strata: Sequence[str]) -> pa.Table:
