@@ -101,7 +101,8 @@ def pit_shares(lower: Any, upper: Any, bins: int) -> Floats:
     """
     low, high = vector("lower", lower)[:, None], vector("upper", upper)[:, None]
     edges = np.arange(bins + 1) / bins
-    reached = np.clip((edges - low) / np.where(high > low, high - low, 1.0), 0, 1)
+    with np.errstate(over="ignore"):  # a spread close to nothing
+        reached = np.clip((edges - low) / np.where(high > low, high - low, 1.0), 0, 1)
     reached = np.where(edges >= high, 1.0, np.where(edges <= low, 0.0, reached))
     reached[:, 0], reached[:, -1] = 0.0, 1.0
     shares: Floats = np.diff(reached, axis=1)
