@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-import multiprocessing
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -25,7 +24,6 @@ from governance_assets.runtime import commit_lock
 from governance_assets.runtime import store as stores
 from governance_assets.runtime.history import Entry, History, HistoryBusy, HistoryError, Input, Provenance, QueryError, Receipt
 from governance_assets.stats.digest import table_digest
-from governance_assets_tests.campaigns import concurrency, kill, workload
 
 NOON = dt.datetime(2025, 11, 20, 12, tzinfo=dt.UTC)
 WEEK = dt.date(2025, 11, 3)
@@ -844,24 +842,3 @@ def test_threads_of_one_process_do_not_get_in_each_others_way(history: History, 
         thread.join()
     assert failures == []
     assert history.heads(HistoryScores)[KEY].revision == 15
-
-
-def test_many_processes_may_create_the_same_history(tmp_path: Path):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([workload.__name__])
-    with context.Pool(8) as pool:
-        assert pool.map(workload.open_and_count, [tmp_path / "new"] * 16, chunksize=1) == [0] * 16
-
-
-def test_killed_writers_leave_whole_commits(tmp_path: Path):
-    outcome = kill.campaign(tmp_path, kills=20, seed=1)
-    assert outcome.faults == []
-    assert outcome.kills == 20
-    assert outcome.acknowledged > 0
-
-
-def test_writers_and_readers_together_lose_nothing(tmp_path: Path):
-    outcome = concurrency.campaign(tmp_path, writers=16, readers=4, commits=3)
-    assert outcome.faults == []
-    assert outcome.commits == 48
-    assert outcome.reads > 0

@@ -1,0 +1,29 @@
+"""The campaigns against the history in a short form; ``make kills`` runs them at full length."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+from governance_assets_tests.campaigns import concurrency, kill, workload
+
+
+def test_many_processes_may_create_the_same_history(tmp_path: Path):
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([workload.__name__])
+    with context.Pool(8) as pool:
+        assert pool.map(workload.open_and_count, [tmp_path / "new"] * 16, chunksize=1) == [0] * 16
+
+
+def test_killed_writers_leave_whole_commits(tmp_path: Path):
+    outcome = kill.campaign(tmp_path, kills=20, seed=1)
+    assert outcome.faults == []
+    assert outcome.kills == 20
+    assert outcome.acknowledged > 0
+
+
+def test_writers_and_readers_together_lose_nothing(tmp_path: Path):
+    outcome = concurrency.campaign(tmp_path, writers=16, readers=4, commits=3)
+    assert outcome.faults == []
+    assert outcome.commits == 48
+    assert outcome.reads > 0
