@@ -65,17 +65,17 @@ def test_only_touched_weeks_are_requested_and_then_what_reads_them(installed: Pa
         assert len(first) == 1
 
         revised = tiny_observations()
-        write_csv(installed / "observations" / "observations.csv", revised[:4])
-        write_csv(installed / "observations" / "later.csv", revised[4:])
-        execute("intake", instance)
-        follow(instance)
-
-        later = tiny_observations()[4:]
-        later[0]["observed"] = 130  # the week of 21 July
-        write_csv(installed / "observations" / "later.csv", later)
+        revised[4]["observed"] = 130
+        assert revised[4]["target_end_date"] == dt.date(2025, 7, 26)
+        write_csv(installed / "observations" / "observations.csv", revised)
         execute("intake", instance)
         asked = follow(instance)
-        assert asked[0][1:] == ("2025-07-21", "2025-08-11"), "the file touches these weeks, no earlier one"
+        assert asked[0][1:] == ("2025-07-21", "2025-07-21"), "the other weeks of the file are as they were"
+        assert "forecast_scores" in asked[0][0]
+        later = [names for names, first, last in asked[1:]]
+        assert later, "sums over the past of later weeks have changed too"
+        assert all("forecast_scores" not in names for names in later)
+        assert all((first, last) == ("2025-07-28", "2025-08-11") for _, first, last in asked[1:])
         assert isinstance(tick("changed_weeks", instance), dg.SkipReason)
 
 
@@ -115,8 +115,7 @@ def test_every_night_the_open_week_gets_a_revision() -> None:
     schedule = defs.get_schedule_def("nightly_open_week")
     assert schedule.cron_schedule == "30 6 * * *"
     context = dg.build_schedule_context(scheduled_execution_time=dt.datetime(2025, 11, 9, 6, 30, tzinfo=dt.UTC))
-    requests = schedule.evaluate_tick(context).run_requests
-    assert [request.partition_key for request in requests] == ["2025-11-03"]
+    assert schedule(context).partition_key == "2025-11-03"
 
 
 def test_the_nightly_run_reads_intake_and_the_open_week_in_one(installed: Path) -> None:

@@ -324,11 +324,14 @@ class _Inputs:
 
 
 def landed_inputs(history: History, feed: str) -> Iterator[tuple[str, Input]]:
-    """Every week that a landed file of ``feed`` touches, with the file as an input."""
-    for file in history.rows(feed).select(["origin", "landed_sha256", "weeks"]).to_pylist():
-        used = Input(feed, file["origin"], 0, file["landed_sha256"])
-        for week in filter(None, file["weeks"].split(",")):
-            yield week, used
+    """Every week that a landed file of ``feed`` touches, with the file's rows of that week as an input.
+
+    The digest is that of the week's rows: a file that grows by a week leaves the weeks before as they were.
+    """
+    for file in history.rows(feed).select(["origin", "weeks", "week_digests"]).to_pylist():
+        for week, digest in zip(file["weeks"].split(","), file["week_digests"].split(","), strict=True):
+            if week:
+                yield week, Input(feed, file["origin"], 0, digest)
 
 
 def head_inputs(history: History, name: str) -> dict[str, Input]:

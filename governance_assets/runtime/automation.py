@@ -173,26 +173,32 @@ class Work:
     digest: str
 
 
-def next_work(workspace: Workspace) -> list[Work]:
+def next_work(workspace: Workspace, *, judged_by: str | None = None) -> list[Work]:
     """The next ranges of weeks to run; empty when everything is current.
 
-    Artifacts that read landed files come first; those that read the past of others follow once these are recorded.
+    Artifacts that read landed files come first, with what reads them; when these are current, those that read the past of
+    others follow for the weeks that lie later. ``judged_by`` is as for ``stale_weeks``.
     """
-    for declaration in _weekly():
-        weeks = stale_weeks(workspace, declaration)
+    roots = [declaration for declaration in weekly() if not _weekly_inputs(declaration)]
+    for group in (roots, [declaration for declaration in weekly() if declaration not in roots]):
+        weeks = sorted({week for declaration in group for week in stale_weeks(workspace, declaration, judged_by=judged_by)})
         if weeks:
-            expected = expected_inputs(workspace, declaration)
-            names = tuple(with_readers(declaration))
+            names = tuple(d.name for d in weekly() if any(d is one or _reads(d, one.name) for one in group))
+            expected = [expected_inputs(workspace, declaration) for declaration in group]
             return [
-                Work(names, first, last, sha256("".join(expected[week] for week in weeks if first <= week <= last)))
+                Work(names, first, last, sha256("".join(one.get(week, "") for one in expected for week in weeks if first <= week <= last)))
                 for first, last in ranges(weeks)
             ]
     return []
 
 
-def with_readers(declaration: Declaration) -> list[str]:
-    """The artifact and every weekly artifact that reads it, directly or through another."""
-    return [d.name for d in _weekly() if d is declaration or _reads(d, declaration.name)]
+def weekly() -> list[Declaration]:
+    """The weekly artifacts, in the order of their domains."""
+    return [declaration for declaration in DECLARATIONS.values() if declaration.contract.grain == "week"]
+
+
+def _weekly_inputs(declaration: Declaration) -> list[str]:
+    return [name for name in declaration.inputs if name in DECLARATIONS and DECLARATIONS[name].contract.grain == "week"]
 
 
 def stale_weeks(workspace: Workspace, declaration: Declaration, *, judged_by: str | None = None) -> list[str]:
@@ -226,10 +232,6 @@ def ranges(weeks: Sequence[str]) -> Iterator[tuple[str, str]]:
         first = last = monday
     if first is not None and last is not None:
         yield first.isoformat(), last.isoformat()
-
-
-def _weekly() -> list[Declaration]:
-    return [d for d in DECLARATIONS.values() if d.contract.grain == "week"]
 
 
 def _reads(declaration: Declaration, name: str) -> bool:

@@ -21,9 +21,10 @@ from governance_assets.runtime.automation import (
     RANGE_END,
     RANGE_START,
     WEEKS_JOB,
+    next_work,
     ranges,
     stale_weeks,
-    with_readers,
+    weekly,
 )
 from governance_assets.runtime.instance import opened
 from governance_assets.runtime.overview import site, states
@@ -76,11 +77,10 @@ class Asked:
 
 @dataclass
 class Done:
-    """What a run did: whether Dagster's runs succeeded, seconds by phase, weeks computed."""
+    """What a run did: whether Dagster's runs succeeded, and seconds by phase."""
 
     is_success: bool = True
     seconds: dict[str, float] = field(default_factory=dict)
-    weeks: list[str] = field(default_factory=list)
 
     @contextmanager
     def phase(self, name: str, say: Say) -> Iterator[None]:
@@ -133,30 +133,40 @@ class _Batch:
                 self.say(f"failed: {event.step_key}: {event.step_failure_data.error_display_string}")
 
     def weeks(self, asked: Asked) -> None:
-        """Every weekly artifact, in order of reading: the asked weeks, else those that are stale."""
-        last = open_week(self.workspace.as_of)
-        for declaration in [d for d in DECLARATIONS.values() if d.contract.grain == "week"]:
-            if asked.names is not None and declaration.name not in asked.names:
-                continue
-            stale = stale_weeks(self.workspace, declaration, judged_by=self.workspace.policy_sha256)
-            wanted = stale
-            if asked.weeks is not None:
-                # What reads the past needs the past: earlier weeks that were never recorded come along.
-                missing = (
-                    []
-                    if declaration.reads_past
-                    else [w for w in stale if w < min(asked.weeks) and not self._is_recorded(declaration.name, w)]
-                )
-                wanted = [*missing, *(w for w in asked.weeks if FIRST_WEEK.isoformat() <= w <= last.isoformat())]
-            names = with_readers(declaration) if asked.weeks is None and asked.names is None else [declaration.name]
-            for first, final in ranges(wanted):
-                self.execute(WEEKS_JOB, names, {RANGE_START: first, RANGE_END: final})
-            self.done.weeks = sorted({*self.done.weeks, *wanted})
-            if not self.done.is_success:
-                return
+        """Every weekly artifact: the asked weeks, else those that are stale."""
+        if asked.weeks is None and asked.names is None:
+            self._stale()
+            return
+        chosen = [one for one in weekly() if asked.names is None or one.name in asked.names]
+        if asked.weeks is None:
+            stale = {week for one in chosen for week in stale_weeks(self.workspace, one, judged_by=self.workspace.policy_sha256)}
+            self._ranges([one.name for one in chosen], sorted(stale))
+            return
+        last = open_week(self.workspace.as_of).isoformat()
+        wanted = [week for week in asked.weeks if FIRST_WEEK.isoformat() <= week <= last]
+        if wanted:
+            # What reads the past needs the past: earlier weeks that were never recorded come along.
+            for one in (one for one in chosen if not one.reads_past):
+                recorded = self.workspace.history.heads(one.name)
+                self._ranges([one.name], [week for week in stale_weeks(self.workspace, one) if week < wanted[0] and week not in recorded])
+        self._ranges([one.name for one in chosen], wanted)
 
-    def _is_recorded(self, name: str, week: str) -> bool:
-        return week in self.workspace.history.heads(name)
+    def _stale(self) -> None:
+        done: set[str] = set()
+        while work := [one for one in next_work(self.workspace, judged_by=self.workspace.policy_sha256) if one.digest not in done]:
+            for one in work:
+                self._range(one.names, one.first, one.last)
+                done.add(one.digest)  # a refused week stays stale, and would be tried for ever
+                if not self.done.is_success:
+                    return
+
+    def _ranges(self, names: Sequence[str], wanted: Sequence[str]) -> None:
+        for first, last in ranges(wanted):
+            self._range(names, first, last)
+
+    def _range(self, names: Sequence[str], first: str, last: str) -> None:
+        if self.done.is_success:
+            self.execute(WEEKS_JOB, names, {RANGE_START: first, RANGE_END: last})
 
 
 def _monday(text: str, option: str) -> dt.date:
@@ -190,7 +200,9 @@ def print_summary(workspace: Workspace) -> bool:
     failed = [(state, finding) for state in shown for finding in state.findings if finding.is_failure]
     console.print(f"\n{count(len(failed), 'finding')} failed" + (":" if failed else ""), style="bold")
     for state, finding in failed[:_FAILURES_SHOWN]:
-        console.print(Text(f"  {finding.severity}  {state.artifact} {state.partition_key}  {finding.rule}: {finding.message}"), soft_wrap=True)
+        console.print(
+            Text(f"  {finding.severity}  {state.artifact} {state.partition_key}  {finding.rule}: {finding.message}"), soft_wrap=True
+        )
         console.print(Text(f"         → {finding.remedy}"), soft_wrap=True)
     if len(failed) > _FAILURES_SHOWN:
         console.print(f"  … and {len(failed) - _FAILURES_SHOWN} more on the site")

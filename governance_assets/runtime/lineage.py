@@ -30,7 +30,7 @@ def _grow(history: History, node: Tree, entry: dict[str, object], seen: set[tupl
     for used in json.loads(str(entry["inputs"])):
         name, key = used["artifact"], used["partition_key"]
         if used["revision"] == 0:
-            node.add(escape(f"file {key} ({name}), rows {used['sha256'][:_SHORT]}"))
+            node.add(escape(f"file {key} ({name}){_bytes(history, used)}, its rows {used['sha256'][:_SHORT]}"))
             continue
         below = _newest(history, name, key)
         if below is None or (name, key) in seen:
@@ -39,6 +39,14 @@ def _grow(history: History, node: Tree, entry: dict[str, object], seen: set[tupl
         seen.add((name, key))
         later = "" if below["revision"] == used["revision"] else f" — used revision {used['revision']}, restated since"
         _grow(history, node.add(_title(name, key, below) + later), below, seen)
+
+
+def _bytes(history: History, used: dict[str, str]) -> str:
+    """The hash of the file's bytes, when the newest manifest still has the rows that were used."""
+    for file in history.rows(used["artifact"]).select(["origin", "file_sha256", "week_digests"]).to_pylist():
+        if file["origin"] == used["partition_key"]:
+            return f", bytes {file['file_sha256'][:_SHORT]}" if used["sha256"] in file["week_digests"] else ", replaced since"
+    return ", gone since"
 
 
 def _newest(history: History, artifact: str, partition: str) -> dict[str, object] | None:

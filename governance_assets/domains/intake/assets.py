@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from governance_assets.domains.intake import contracts, rules
+from governance_assets.domains.intake import contracts, facts, rules
 from governance_assets.runtime.artifact import Run, artifact
 
 
@@ -26,5 +26,6 @@ def observations(run: Run) -> pa.Table:
 
 @artifact(contracts.RejectedRecords, judge=rules.judge_rejected, kinds=frozenset({"parquet"}))
 def rejected_records(run: Run) -> pa.Table:
-    """One row is one refused row, task or file."""
-    return run.intake().rejected
+    """One row is one refused row, task or file, or one file that is no telemetry."""
+    intake = run.intake()
+    return facts.with_ignored(intake.rejected, intake.ignored)

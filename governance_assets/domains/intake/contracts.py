@@ -89,13 +89,15 @@ Observations = _manifest(FEEDS["observations"])
 
 
 class RejectedRecords(Contract, artifact="rejected_records", key=("file", "record")):
-    """One refused row or file, with the reason and the next step."""
+    """One refused row or file, with the reason and the next step; or one file that is no telemetry."""
 
     file: str = field("Path below the telemetry folder")
     record: int = field("Running number within the file, from 1", ge=1)
-    file_sha256: str = field("SHA-256 of the file's bytes; a quarantined copy lies under this name")
+    file_sha256: str | None = field(
+        "SHA-256 of the file's bytes; a quarantined copy lies under this name", null="the file is no telemetry and was left alone"
+    )
     feed: str | None = field("Feed it was read for", null="the file was not recognised as any feed")
-    scope: Literal["row", "task", "file"] = field("What was refused")
+    scope: Literal["row", "task", "file", "ignored"] = field("What was refused; ignored is a file that is no telemetry")
     row: int | None = field(
         "Line of the file (the header is line 1), or row of a Parquet file from 1", null="the whole file, or a sum of many rows"
     )

@@ -6,6 +6,8 @@ Belongs here: sums, shares and differences of the rows handed in. Does not belon
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -31,6 +33,35 @@ def unreadable_files(rejected: pa.Table) -> list[tuple[str, str]]:
     """File and what was found, for every file that was refused whole."""
     whole = rejected.filter(pc.equal(rejected["scope"], "file"))
     return list(zip(whole["file"].to_pylist(), whole["found"].to_pylist(), strict=True))
+
+
+def with_ignored(rejected: pa.Table, ignored: Sequence[tuple[str, str]]) -> pa.Table:
+    """The refused records and, behind them, one record for every file that is no telemetry, with the reason."""
+    records = [
+        {
+            "file": file,
+            "record": number,
+            "file_sha256": None,
+            "feed": None,
+            "scope": "ignored",
+            "row": None,
+            "column": None,
+            "found": reason,
+            "expected": "a file of a known feed",
+            "next_step": "nothing, if it is no telemetry; else give it the columns of a feed",
+            "rows": 0,
+        }
+        for file, reasons in _grouped(ignored).items()
+        for number, reason in enumerate(reasons, start=1 + rejected.filter(pc.equal(rejected["file"], file)).num_rows)
+    ]
+    return pa.concat_tables([rejected, pa.Table.from_pylist(records, schema=rejected.schema)])
+
+
+def _grouped(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
 
 
 def vanished(rows: pa.Table, past: pa.Table) -> list[str]:
