@@ -782,10 +782,10 @@ def test_a_passing_conflict_is_tried_again(history: History, monkeypatch: pytest
     failures = iter([duckdb.TransactionException("database is locked"), duckdb.TransactionException("Transaction conflict")])
     describe = history._store.describe
 
-    def fail_twice(author: str, message: str) -> None:
+    def fail_twice(author: str, message: str, mark: str) -> None:
         if (failure := next(failures, None)) is not None:
             raise failure
-        describe(author, message)
+        describe(author, message, mark)
 
     monkeypatch.setattr(history._store, "describe", fail_twice)
     assert record(history, entry(0.1))[0].revision == 1
@@ -793,7 +793,7 @@ def test_a_passing_conflict_is_tried_again(history: History, monkeypatch: pytest
 
 
 def test_a_lasting_conflict_is_an_error_and_leaves_nothing(history: History, monkeypatch: pytest.MonkeyPatch):
-    def fail(author: str, message: str) -> None:
+    def fail(author: str, message: str, mark: str) -> None:
         raise duckdb.TransactionException("database is locked")
 
     monkeypatch.setattr(stores, "COMMIT_ATTEMPTS", 2)
@@ -806,7 +806,7 @@ def test_a_lasting_conflict_is_an_error_and_leaves_nothing(history: History, mon
 
 
 def test_an_interrupted_commit_leaves_nothing(history: History, monkeypatch: pytest.MonkeyPatch):
-    def interrupt(author: str, message: str) -> None:
+    def interrupt(author: str, message: str, mark: str) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
@@ -822,6 +822,42 @@ def test_two_open_histories_number_on_from_each_other(history: History, tmp_path
         for number in range(6):
             assert record(other if number % 2 else history, entry(number / 10))[0].revision == number + 1
     assert history.ledger()["entry"].to_pylist() == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("note", ["", "{", "[1]", "{}", '{"mark": "of another history", "entries": []}', "\0"])
+def test_what_was_handed_over_may_be_torn_or_foreign(history: History, tmp_path: Path, note: str):
+    with History.open(location(tmp_path)) as other:
+        record(history, entry(0.1))
+        assert record(other, entry(0.2))[0].revision == 2
+        (tmp_path / "catalog.sqlite.recent").write_text(note)
+        assert record(history, entry(0.3))[0].revision == 3
+        (tmp_path / "catalog.sqlite.recent").unlink()
+        assert record(other, entry(0.4))[0].revision == 4
+
+
+def test_what_was_handed_over_must_be_of_the_present_state(history: History, tmp_path: Path):
+    recent = tmp_path / "catalog.sqlite.recent"
+    with History.open(location(tmp_path)) as other:
+        record(history, entry(0.1))
+        stale = recent.read_text()
+        record(history, entry(0.2))
+        recent.write_text(stale)  # as after a kill between a commit and what follows it
+        assert record(other, entry(0.2))[0].kind == "unchanged"
+        history.compact()
+        assert record(other, entry(0.3))[0].revision == 3
+
+
+def test_whoever_is_far_behind_asks_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("governance_assets.runtime.recorder.RECENT_ENTRIES", 2)
+    weeks = [WEEK + dt.timedelta(weeks=number) for number in range(4)]
+    with History.open(location(tmp_path)) as ahead, History.open(location(tmp_path)) as behind:
+        record(behind, entry(0.0, week=weeks[0]))
+        for number in range(1, 5):
+            record(ahead, *(entry(number / 10, week=week) for week in weeks[number % 2 :]))
+            assert record(ahead, entry(number, week=weeks[number % 4]))[0].kind != "unchanged"
+        expected = {key: head.revision for key, head in ahead.heads(HistoryScores).items()}
+        receipts = record(behind, *(entry(9.0, week=week) for week in weeks))
+        assert {receipt.partition_key: receipt.revision - 1 for receipt in receipts} == expected
 
 
 def test_threads_of_one_process_do_not_get_in_each_others_way(history: History, tmp_path: Path):

@@ -69,7 +69,7 @@ class History:
             if not TABLES.keys() <= store.tables().keys():
                 if read_only:
                     raise HistoryError(f"nothing was ever recorded at {without_secrets(location)}; record something first")
-                store.append(lambda: _create_missing(store), "the ledger")
+                store.append(lambda: _create_missing(store), lambda _: None, "the ledger")
         except BaseException:
             store.close()
             raise

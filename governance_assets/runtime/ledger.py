@@ -69,7 +69,9 @@ TABLES: Mapping[str, pa.Schema] = {"ledger": LEDGER, "findings": FINDINGS}
 OWN_COLUMNS = ("partition_key", "revision", "recorded_at")
 """Columns that the history adds to those of a contract."""
 
-_TOLD = "* EXCLUDE (inputs, source_commands, git_revision, git_dirty, committed_by)"
+TOLD = tuple(name for name in LEDGER.names if name not in ("inputs", "source_commands", "git_revision", "git_dirty", "committed_by"))
+"""The columns that decide what a further entry is."""
+_TOLD = ", ".join(TOLD)
 ENTRIES_AFTER = f"SELECT {_TOLD}, recorded_at AS first_recorded_at FROM history.ledger WHERE entry > ? ORDER BY entry"
 """Every entry after one, as ``state_after`` takes them."""
 
@@ -260,6 +262,19 @@ def state_after(known: State | None, row: Mapping[str, Any]) -> State:
     open_as_of = row["as_of"] if row["is_open"] else None
     told = (row["content_sha256"], row["inputs_sha256"], row["code_version"], row["policy_sha256"], row["findings_sha256"])
     return State(head, identity(*told, open_as_of), row["recorded_at"])
+
+
+_INSTANTS = ("as_of", "recorded_at", "first_recorded_at")
+
+
+def to_note(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A ledger row as ``state_after`` takes it, in the words of JSON."""
+    return {name: value.isoformat() if name in _INSTANTS else value for name, value in row.items()}
+
+
+def from_note(note: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of ``to_note``."""
+    return {name: dt.datetime.fromisoformat(value) if name in _INSTANTS else value for name, value in note.items()}
 
 
 def inputs_text(inputs: Iterable[Input]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.resources
 import importlib.util
+import json
 import logging
 import os
 import random
@@ -96,14 +97,20 @@ class Store:
             finally:
                 self._is_in_transaction = False
 
-    def append(self, work: Callable[[], Result], what: str) -> Result:
-        """Run ``work`` in one transaction under the commit lock, again when a passing conflict undid it."""
+    def append(self, work: Callable[[], Result], afterwards: Callable[[Result], None], what: str) -> Result:
+        """Run ``work`` in one transaction under the commit lock, again when a passing conflict undid it.
+
+        ``afterwards`` runs when it is committed, before the lock is let go.
+        """
         if self.read_only:
             raise HistoryError(f"{without_secrets(self.location)} was opened read-only; open it for writing to record {what}")
         for attempt in range(COMMIT_ATTEMPTS):
             try:
-                with self._unpinned(what), self.exclusive(), self.transaction():
-                    return work()
+                with self._unpinned(what), self.exclusive():
+                    with self.transaction():
+                        result = work()
+                    afterwards(result)
+                    return result
             except duckdb.Error as error:
                 if not _PASSING.search(str(error)):
                     raise HistoryError(f"{what} could not be recorded: {error}") from error
@@ -139,10 +146,32 @@ class Store:
             fields.setdefault(table, []).append(pa.field(column, _ARROW_TYPES[kind]))
         return {table: pa.schema(columns) for table, columns in fields.items()}
 
-    def snapshot(self) -> int:
-        """Number of the state this transaction sees; every commit makes a new one."""
-        found = self.query(f"SELECT id FROM {CATALOG}.current_snapshot()").fetchone()
-        return int(found[0]) if found is not None else 0
+    def mark(self) -> str | None:
+        """What ``describe`` marked the newest state with; None when it was no commit of ours, such as a flush."""
+        found = self.query(
+            f"SELECT commit_extra_info FROM __ducklake_metadata_{CATALOG}.ducklake_snapshot_changes "
+            f"WHERE snapshot_id = (SELECT id FROM {CATALOG}.current_snapshot())"
+        ).fetchone()
+        return None if found is None else found[0]
+
+    def hand_over(self, note: Mapping[str, Any]) -> None:
+        """Leave ``note`` for the next process that takes the commit lock. Nothing rests on it: it may be lost or torn."""
+        if self.kind != "sqlite":
+            return
+        try:
+            Path(f"{self.catalog}.recent").write_text(json.dumps(note), encoding="utf-8")
+        except OSError as error:
+            _LOG.warning("the next commit has to ask the ledger: %s", error)
+
+    def handed_over(self) -> dict[str, Any] | None:
+        """What the last holder of the commit lock left, if it is whole."""
+        if self.kind != "sqlite":
+            return None
+        try:
+            note = json.loads(Path(f"{self.catalog}.recent").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return note if isinstance(note, dict) else None
 
     def create(self, table: str, schema: pa.Schema) -> None:
         """Create ``table``; every column may be null, for what is required is the contract's affair."""
@@ -165,9 +194,9 @@ class Store:
         finally:
             self.connection.unregister("incoming")
 
-    def describe(self, author: str, message: str) -> None:
-        """Name who commits what, in the catalogue's own list of snapshots."""
-        self.query(f"CALL {CATALOG}.set_commit_message(?, ?)", [printable(author), printable(message)])
+    def describe(self, author: str, message: str, mark: str) -> None:
+        """Name who commits what, in the catalogue's own list of snapshots, and mark this state."""
+        self.query(f"CALL {CATALOG}.set_commit_message(?, ?, extra_info => ?)", [printable(author), printable(message), mark])
 
     def flush(self) -> None:
         """Move the rows that lie in the catalogue into Parquet files. Call it under the commit lock, outside a transaction."""
