@@ -12,6 +12,7 @@ import pytest
 from governance_assets.contract import arrow_schema, conform
 from governance_assets.domains.calibration import contracts, rules
 from governance_assets.finding import Finding
+from governance_assets.policy import CalibrationPolicy
 from governance_assets.stats.dependent_mean import MeanShift
 from governance_assets_tests.calibration_data import calibration
 
@@ -279,3 +280,10 @@ def test_every_rule_says_what_to_do() -> None:
     assert len(found) == 9
     assert all(rule.requirement and rule.remedy and rule.sources for rule in found)
     assert {rule.name for rule in found if rule.severity == "error"} == {"coverage_is_calibrated", *METRIC_OF}
+
+
+@pytest.mark.parametrize(("gap", "outcome"), [(0, "pass"), (1, "pass"), (2, "fail"), (30, "fail")])
+def test_history_is_daily(gap: int, outcome: str) -> None:
+    found = rules.judge_gap(CalibrationPolicy(), gap)
+    assert [(finding.rule, finding.outcome, finding.severity) for finding in found] == [("history_is_daily", outcome, "warn")]
+    assert found[0].value == (gap if outcome == "fail" else None)

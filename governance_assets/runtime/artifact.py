@@ -94,18 +94,24 @@ class Run:
 
 Compute = Callable[..., pa.Table]
 Judge = Callable[[pa.Table, Any, str, pa.Table | None], list[Finding]]
+JudgeGap = Callable[[Any, int], list[Finding]]
 Headline = Callable[[pa.Table], tuple[str, float | str | None, str | None]]
 Plots = Callable[[Callable[[str], pa.Table]], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """One artifact: its contract, computation, inputs by parameter name, judge, headline and plots."""
+    """One artifact: its contract, computation, inputs by parameter name, judges, headline and plots.
+
+    ``judge`` gets the rows of one partition, the domain's policy, the partition key and the rows recorded before; ``judge_gap``
+    the domain's policy and the days since the artifact's newest entry, when an open partition is recorded.
+    """
 
     contract: type[Contract]
     compute: Compute
     inputs: Mapping[str, type[View]]
     judge: Judge | None
+    judge_gap: JudgeGap | None
     headline: Headline | None
     plots: Plots | None
     kinds: frozenset[str]
@@ -137,6 +143,7 @@ def artifact(
     contract: type[Contract],
     *,
     judge: Judge | None = None,
+    judge_gap: JudgeGap | None = None,
     headline: Headline | None = None,
     plots: Plots | None = None,
     kinds: frozenset[str] = frozenset({"python"}),
@@ -146,7 +153,7 @@ def artifact(
     def declare(compute: Compute) -> dg.AssetsDefinition:
         if compute.__name__ != contract.artifact:
             raise ValueError(f"{compute.__name__}: an artifact is named as its contract, {contract.artifact}")
-        declaration = Declaration(contract, compute, _inputs(compute), judge, headline, plots, kinds)
+        declaration = Declaration(contract, compute, _inputs(compute), judge, judge_gap, headline, plots, kinds)
         DECLARATIONS[declaration.name] = declaration
         return _asset(declaration)
 
@@ -246,10 +253,18 @@ def _validate_and_judge(
         why = "; ".join(str(problem) for problem in problems)
         return Judged(key, None, (_MATCHES.judge(subject, False, value=float(len(problems)), limit=0.0, why=why),), None)
     findings = [_MATCHES.judge(subject, True)]
+    section: Section | None = getattr(workspace.policy, declaration.contract.domain(), None)
     if declaration.judge is not None:
-        section: Section = getattr(workspace.policy, declaration.contract.domain())
         findings += declaration.judge(part, section, key, recorded)
+    if declaration.judge_gap is not None and workspace.is_open(partition_end(declaration.contract.grain, key)):
+        findings += declaration.judge_gap(section, _gap_days(declaration, workspace))
     return Judged(key, part, tuple(findings), None)
+
+
+def _gap_days(declaration: Declaration, workspace: Workspace) -> int:
+    """Days from the instant the newest entry was looked at from; 0 when there is none."""
+    looked_from = [head.as_of.date() for head in workspace.history.heads(declaration.name).values()]
+    return (workspace.as_of.date() - max(looked_from)).days if looked_from else 0
 
 
 class _Inputs:

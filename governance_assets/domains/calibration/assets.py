@@ -35,6 +35,7 @@ def interval_scores(
 @artifact(
     contracts.CalibrationMetrics,
     judge=rules.judge_calibration_metrics,
+    judge_gap=rules.judge_gap,
     headline=report.headline_of_metrics,
     plots=lambda rows_of: _drawn(report.metric_plots(rows_of)),
     kinds=_DUCKDB,

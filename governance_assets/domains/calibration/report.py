@@ -19,7 +19,6 @@ _DRIFT = "coverage_drift_"
 _WINDOWS = ("trailing_26", "trailing_52", "trailing_13", "since_start")
 _GATE = {"coverage_allows_release": "coverage", "mape_allows_release": "MAPE", "bias_allows_release": "bias"}
 _ORDER = ("fail", "inconclusive", "pass", "not_enough_data", "not_judged")
-_WORDS = {"pass": "pass", "fail": "fail", "inconclusive": "unknown", "not_enough_data": "unknown", "not_judged": "not_applicable"}
 _MOST_SERIES = 12
 _DIGITS = 3
 _INTRO = (
@@ -31,14 +30,15 @@ _INTRO = (
 
 def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime) -> dict[str, Any]:
     """The page model: sections with text, plots and tables, for the newest recorded week."""
-    metrics = _pooled(tables["calibration_metrics"])
+    metrics = _pooled(_told_apart(tables["calibration_metrics"]))
+    curves, skill = _told_apart(tables["calibration_curve"]), _told_apart(tables["relative_skill"])
     sections = []
     for evaluation_set in _distinct(metrics["evaluation_set"]):
         here = metrics.filter(pc.equal(metrics["evaluation_set"], evaluation_set))
         sections += [
             _coverage_section(here, evaluation_set),
-            _curve_section(tables["calibration_curve"], evaluation_set),
-            _score_section(here, tables["relative_skill"], evaluation_set),
+            _curve_section(curves, evaluation_set),
+            _score_section(here, skill, evaluation_set),
         ]
     sections.append(_gate_section(findings))
     weeks = tables["calibration_metrics"]["week"]
@@ -70,7 +70,7 @@ def headline_of_skill(rows: pa.Table) -> tuple[str, float | None, str | None]:
 
 def metric_plots(rows_of: Callable[[str], pa.Table]) -> dict[str, Plot]:
     """The plots beside a materialization of the metrics: coverage over time, of the first evaluation set."""
-    metrics = _pooled(rows_of("calibration_metrics"))
+    metrics = _pooled(_told_apart(rows_of("calibration_metrics")))
     sets = _distinct(metrics["evaluation_set"])
     if not sets or not _nominal(metrics):
         return {}
@@ -80,7 +80,7 @@ def metric_plots(rows_of: Callable[[str], pa.Table]) -> dict[str, Plot]:
 
 def curve_plots(rows_of: Callable[[str], pa.Table]) -> dict[str, Plot]:
     """The plots beside a materialization of the curves: reliability, of the first evaluation set."""
-    curves = rows_of("calibration_curve")
+    curves = _told_apart(rows_of("calibration_curve"))
     sets = _distinct(curves["evaluation_set"])
     if not sets:
         return {}
@@ -124,7 +124,7 @@ def _coverage_row(row: Mapping[str, Any], drift: Mapping[str, Any] | None) -> tu
     figures = tuple(_rounded(row[name]) for name in ("value", "lower", "upper"))
     change = _rounded(drift["value"]) if drift else None
     status = (row["status"] or "").replace("_", " ")
-    return (_who(row), _WORDS[row["verdict"]], *figures, row["n_weeks"], status, _rounded(row["interval_simulated_coverage"]), change)
+    return (row["model_id"], row["verdict"], *figures, row["n_weeks"], status, _rounded(row["interval_simulated_coverage"]), change)
 
 
 def _curve_section(curves: pa.Table, evaluation_set: str) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _score_section(metrics: pa.Table, skill: pa.Table, evaluation_set: str) -> d
         "rows": [
             (
                 row["score"].replace("_", " "),
-                _who(row),
+                row["model_id"],
                 _rounded(row["relative_skill"]),
                 _rounded(row["scaled_relative_skill"]),
                 row["n_shared"],
@@ -298,8 +298,11 @@ def _distinct(values: pa.ChunkedArray) -> list[Any]:
     return sorted(pc.unique(values).to_pylist())
 
 
-def _who(row: Mapping[str, Any]) -> str:
-    return row["model_id"] + (" (samples)" if row["forecast_type"] == "sample" else "")
+def _told_apart(rows: pa.Table) -> pa.Table:
+    """The rows with a model's samples named apart from its quantiles: they are two forecasts of one model."""
+    is_sample = pc.equal(rows["forecast_type"], "sample")
+    named = pc.if_else(is_sample, pc.binary_join_element_wise(rows["model_id"], "samples", " · "), rows["model_id"])
+    return rows.set_column(rows.column_names.index("model_id"), "model_id", named)
 
 
 def _count(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -90,6 +90,14 @@ LEVELS_ARE_COMPLETE = Rule(
     unit="tasks",
     sources="B15",
 )
+HISTORY_IS_DAILY = Rule(
+    name="history_is_daily",
+    requirement="the history of calibration gets a line every day",
+    remedy="See in Dagster why the nightly run did not happen; its schedule needs the daemon",
+    severity="warn",
+    unit="days",
+    sources="B19 B20",
+)
 
 
 # ---------------------------------------------------------------- words written beside the figures
@@ -277,3 +285,10 @@ def _is_odd(row: Mapping[str, Any], sets: Iterable[Mapping[str, Any]]) -> bool:
 
 def _distinct(values: pa.ChunkedArray) -> list[Any]:
     return sorted(pc.unique(values).to_pylist())
+
+
+def judge_gap(policy: CalibrationPolicy, gap_days: int) -> list[Finding]:
+    """Verdict on the days since the line before, when the open week gets a further one."""
+    is_kept = gap_days <= policy.max_append_gap_days
+    # A kept rhythm carries no figure: the same history must give the same finding on its first day and on every other.
+    return [HISTORY_IS_DAILY.judge("the history", is_kept, None if is_kept else gap_days, policy.max_append_gap_days)]
