@@ -41,6 +41,31 @@ def test_sums_of_blocks_of_tasks_add_up(scores, cut):
 
 
 @quick
+@given(SCORES, st.sets(st.integers(1, 7)))
+def test_sums_by_block_are_those_of_each_block(scores, cuts):
+    starts = [0, *sorted(cut for cut in cuts if cut < scores.shape[1])]
+    sums = skill.pairwise_sums_by_block(scores, starts)
+    for block, tasks in enumerate(np.split(np.arange(scores.shape[1]), starts[1:])):
+        alone = skill.pairwise_sums(scores[:, tasks])
+        np.testing.assert_allclose(sums.total[block], alone.total, rtol=1e-12)
+        np.testing.assert_array_equal(sums.shared[block], alone.shared)
+
+
+def test_a_block_has_the_same_bits_whatever_other_models_and_blocks_there_are():
+    draw = np.random.default_rng(7)
+    scores = np.where(draw.random((37, 301)) < 0.2, NAN, draw.lognormal(0, 3, (37, 301)))
+    scores[20:, :101] = NAN
+    whole = skill.pairwise_sums_by_block(scores, [0, 101, 130])
+    few = skill.pairwise_sums_by_block(scores[:20, :101], [0])
+    assert (whole.total[0, :20, :20] == few.total[0]).all()
+    together, alone = skill.relative_skill(whole, [3, 25, -1]), skill.relative_skill(few, 3)
+    assert (together.scaled[0, :20] == alone.scaled[0]).all()
+    assert np.isnan(together.scaled[0, 20:]).all()
+    assert np.isnan(together.scaled[2]).all()
+    assert together.scaled[1, 25] == 1
+
+
+@quick
 @given(POSITIVE)
 def test_ratios_are_inverse_to_each_other_and_one_on_the_diagonal(scores):
     ratios = skill.score_ratios(skill.pairwise_sums(scores))

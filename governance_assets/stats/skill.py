@@ -24,7 +24,7 @@ class PairwiseSums:
     """Sums over shared tasks for M models; adding two objects joins two disjoint blocks of tasks.
 
     ``total[i, j]`` (M, M) is the sum of model i's scores over the tasks that j has too; ``shared[i, j]`` counts those tasks.
-    The diagonal holds each model's own total and number of tasks.
+    The diagonal holds each model's own total and number of tasks. Further axes in front hold one such matrix each.
     """
 
     total: Floats
@@ -32,13 +32,13 @@ class PairwiseSums:
 
     def __add__(self, other: PairwiseSums) -> PairwiseSums:
         if self.total.shape != other.total.shape:
-            raise ValueError(f"sums over {self.total.shape[0]} and {other.total.shape[0]} models cannot be added")
+            raise ValueError(f"sums over {self.total.shape[-1]} and {other.total.shape[-1]} models cannot be added")
         return PairwiseSums(self.total + other.total, self.shared + other.shared)
 
 
 @dataclass(frozen=True)
 class Skill:
-    """Relative skill of M models, each array (M,); below 1 is better than the field (or than the baseline when scaled).
+    """Relative skill of M models, each array (…, M); below 1 is better than the field (or than the baseline when scaled).
 
     ``relative`` is the geometric mean of a model's ratios against all models, itself included; ``scaled`` divides it by
     the baseline's (NaN without one). ``n_pairs`` counts the ratios against other models that entered, ``n_pairs_left_out``
@@ -66,12 +66,26 @@ def pairwise_sums(scores: Any) -> PairwiseSums:
     array([[3, 2],
            [2, 2]])
     """
-    values = matrix("scores", scores)
-    present = ~np.isnan(values)
-    if (values < 0).any() or np.isinf(values).any():
-        raise ValueError("scores holds negative or infinite values; a ratio of their sums has no meaning")
-    mask = present.astype(np.float64)
-    return PairwiseSums(np.where(present, values, 0.0) @ mask.T, np.rint(mask @ mask.T).astype(np.int64))
+    filled, mask = _filled(scores)
+    return PairwiseSums(filled @ mask.T, np.rint(mask @ mask.T).astype(np.int64))
+
+
+def pairwise_sums_by_block(scores: Any, starts: Any) -> PairwiseSums:
+    """``pairwise_sums`` of each block of tasks side by side, (blocks, M, M); ``starts`` (blocks,) is where each begins, ascending.
+
+    The sums of a block are the same to the last bit whatever other models and blocks there are.
+
+    >>> pairwise_sums_by_block([[1.0, 2.0, 4.0], [2.0, float("nan"), 2.0]], [0, 1]).total.tolist()
+    [[[1.0, 1.0], [2.0, 2.0]], [[6.0, 4.0], [2.0, 2.0]]]
+    """
+    filled, mask = _filled(scores)
+    total = np.empty((len(starts), len(mask), len(mask)))
+    shared = np.empty(total.shape, dtype=np.int64)
+    for model, (values, present) in enumerate(zip(filled, mask, strict=True)):
+        # Not a matrix product: its order of addition depends on the size of the matrices.
+        total[:, model] = np.add.reduceat(values * mask, starts, axis=1).T
+        shared[:, model] = np.add.reduceat(present * mask, starts, axis=1).T
+    return PairwiseSums(total, shared)
 
 
 def add_sums(blocks: Iterable[PairwiseSums]) -> PairwiseSums:
@@ -87,7 +101,7 @@ def add_sums(blocks: Iterable[PairwiseSums]) -> PairwiseSums:
 
 
 def score_ratios(sums: PairwiseSums) -> Floats:
-    """Model i's summed score over model j's on the tasks both have, (M, M); below 1 is better than j.
+    """Model i's summed score over model j's on the tasks both have, (…, M, M); below 1 is better than j.
 
     The diagonal is 1. NaN where no task is shared or both sums are zero; infinite where only j's sum is zero.
 
@@ -96,17 +110,18 @@ def score_ratios(sums: PairwiseSums) -> Floats:
            [0.8 , 1.  ]])
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios: Floats = np.where(sums.shared > 0, sums.total / sums.total.T, np.nan)
-    np.fill_diagonal(ratios, np.where(np.diag(sums.shared) > 0, 1.0, np.nan))
+        ratios: Floats = np.where(sums.shared > 0, sums.total / np.swapaxes(sums.total, -1, -2), np.nan)
+    same = np.arange(ratios.shape[-1])
+    ratios[..., same, same] = np.where(sums.shared[..., same, same] > 0, 1.0, np.nan)
     return ratios
 
 
-def relative_skill(sums: PairwiseSums, baseline: int | None = None) -> Skill:
+def relative_skill(sums: PairwiseSums, baseline: Any = None) -> Skill:
     """Geometric mean of each model's ratios against all models, itself included, and its quotient by the baseline's.
 
-    ``baseline`` is the row of the baseline model. Pairs without a shared task and pairs 0/0 are left out and counted.
-    A model without any task has NaN; one with ratios of both 0 and infinity has NaN. Range 0 to infinity, below 1 is better.
-    Raises ValueError when ``baseline`` is not a row.
+    ``baseline`` is the row of the baseline model, for several matrices one row each; None or −1 where there is none. Pairs without
+    a shared task and pairs 0/0 are left out and counted. A model without any task has NaN; one with ratios of both 0 and infinity
+    has NaN. Range 0 to infinity, below 1 is better. Raises ValueError when ``baseline`` is not a row.
 
     Source: Cramer et al. (2022), PNAS 119(15), supplement; ``get_pairwise_comparisons`` of scoringutils 2.2.
 
@@ -114,16 +129,19 @@ def relative_skill(sums: PairwiseSums, baseline: int | None = None) -> Skill:
     array([1.  , 0.25])
     """
     ratios = score_ratios(sums)
-    n_models = len(ratios)
-    if baseline is not None and not 0 <= baseline < n_models:
-        raise ValueError(f"baseline is {baseline}, expected a row between 0 and {n_models - 1}")
+    n_models = ratios.shape[-1]
+    row = np.broadcast_to(np.asarray(-1 if baseline is None else baseline, dtype=np.int64), ratios.shape[:-2])
+    if row.size and not (row.min() >= -1 and row.max() < n_models):
+        raise ValueError(f"baseline is {row.min()} to {row.max()}, expected rows between 0 and {n_models - 1}")
     valid = ~np.isnan(ratios)
-    n_valid = valid.sum(axis=1)
+    n_valid = valid.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.where(valid, np.log(ratios), 0.0)
-        relative: Floats = np.exp(logs.sum(axis=1) / np.where(n_valid > 0, n_valid, np.nan))
-    others = (valid & ~np.eye(n_models, dtype=bool)).sum(axis=1).astype(np.int64)
-    scaled = np.full(n_models, np.nan) if baseline is None else relative / relative[baseline]
+        # Added in order: models without a valid ratio must not change the last bit, as numpy's pairwise sum would.
+        logs = np.cumsum(np.log(np.where(valid, ratios, 1.0)), axis=-1)[..., -1]
+        relative: Floats = np.exp(logs / np.where(n_valid > 0, n_valid, np.nan))
+        of_baseline = np.where(row >= 0, np.take_along_axis(relative, row[..., None], axis=-1)[..., 0], np.nan)
+        scaled: Floats = relative / of_baseline[..., None]
+    others = n_valid - np.diagonal(valid, axis1=-2, axis2=-1)
     return Skill(relative, scaled, others, n_models - 1 - others)
 
 
@@ -202,6 +220,15 @@ def p_adjust(p_values: Any, method: Literal["holm", "BH", "BY"] = "holm") -> Flo
         stepped = np.minimum.accumulate((dependence * len(order) / position * p[order])[::-1])[::-1]
     adjusted[order] = np.minimum(stepped, 1)
     return adjusted
+
+
+def _filled(scores: Any) -> tuple[Floats, Floats]:
+    """Scores with 0 where there is none, and 1 where there is one."""
+    values = matrix("scores", scores)
+    if (values < 0).any() or np.isinf(values).any():
+        raise ValueError("scores holds negative or infinite values; a ratio of their sums has no meaning")
+    present = ~np.isnan(values)
+    return np.where(present, values, 0.0), present.astype(np.float64)
 
 
 def _exact_signed_rank(statistic: int, n: int) -> float:

@@ -87,7 +87,7 @@ class Sums:
 
     def over(self, where: Spans) -> Sums:
         """Totals over each window, (windows, groups, columns)."""
-        return Sums(_window_totals(self.total, where), _window_totals(self.count, where))
+        return Sums(window_totals(self.total, where), window_totals(self.count, where))
 
 
 def group_sums(weeks: Any, groups: Any, values: Any, n_weeks: int, n_groups: int) -> Sums:
@@ -109,12 +109,20 @@ def group_sums(weeks: Any, groups: Any, values: Any, n_weeks: int, n_groups: int
     return Sums(total, count)
 
 
-def _window_totals(values: Floats, where: Spans) -> Floats:
+def window_totals(values: Floats, where: Spans) -> Floats:
+    """Totals of ``values`` (weeks, …) over each window, (windows, …).
+
+    >>> window_totals(np.array([[1.0], [2.0], [4.0]]), Spans(np.array([0, 1]), np.array([2, 3]))).ravel()
+    array([3., 6.])
+    """
     # Planes are added one after the other, as a loop would; a plane of one number would be summed in pairs instead.
     flat = values.reshape(len(values), -1)
     flat = np.repeat(flat, 2, axis=1) if flat.shape[1] == 1 else flat
     result = np.zeros((len(where.starts), flat.shape[1]))
-    running = np.cumsum(flat, axis=0) if (where.starts == 0).any() else flat
+    running = flat.copy() if (where.starts == 0).any() else flat
+    if running is not flat:
+        for week in range(1, len(flat)):  # plane by plane: several times as fast as a cumulative sum along the first axis
+            running[week] += running[week - 1]
     for position, (start, stop) in enumerate(zip(where.starts, where.stops, strict=True)):
         if stop > start:
             result[position] = running[stop - 1] if start == 0 else np.add.reduce(flat[start:stop], axis=0)

@@ -28,9 +28,9 @@ from governance_assets.stats.averages import Average, Averaged, averages, mean_o
 from governance_assets.stats.dependent_mean import MeanShift, mean_shift
 from governance_assets.stats.grouped_shares import share_bounds, units_seen
 from governance_assets.stats.rank_coverage import Hits, interval_hits, pit_shares, quantile_hits, share_text
-from governance_assets.stats.skill import PairwiseSums, pairwise_sums, score_ratios
+from governance_assets.stats.skill import PairwiseSums, pairwise_sums_by_block, score_ratios
 from governance_assets.stats.skill import relative_skill as relative_skill_of
-from governance_assets.stats.windows import Spans, Sums, group_sums, spans
+from governance_assets.stats.windows import Spans, Sums, group_sums, spans, window_totals
 
 _TASK = ("model_id", "target", "reference_date", "horizon", "location", "target_end_date")
 _NOT_STRATA = {*_TASK, "quantile_level", "sample_id", "predicted", "observed"}
@@ -690,8 +690,7 @@ def _metric_rows(
 
 def _metric_table(tasks: _Tasks, rows: int, **given: Any) -> pa.Table:
     given |= {"model_id": tasks.model_id, "forecast_type": tasks.kind, "evaluation_set": tasks.evaluation_set}
-    filled = {c.name: pa.repeat(given[c.name], rows) if isinstance(given[c.name], str) else given[c.name] for c in _METRIC_COLUMNS}
-    return pa.table(filled)
+    return _filled_table(contracts.CalibrationMetrics, rows, given)
 
 
 def _coverage_drift(tasks: _Tasks, hits: Hits, ends: list[dt.date], policy: CalibrationPolicy) -> pa.Table:
@@ -748,7 +747,7 @@ def _shift(total: Floats, count: Floats, recent: Counts, past: Counts, policy: C
     )
 
 
-def _without_old_dates(n: Floats, tasks: _Tasks, stratum: str, ends: list[dt.date], policy: CalibrationPolicy) -> Floats:
+def _without_old_dates(n: Floats, tasks: _Tasks | _Field, stratum: str, ends: list[dt.date], policy: CalibrationPolicy) -> Floats:
     """Counts of tasks, 0 for dates so long before the end week that their scores stand in earlier weeks."""
     if stratum not in _DATES:
         return n
@@ -759,6 +758,12 @@ def _without_old_dates(n: Floats, tasks: _Tasks, stratum: str, ends: list[dt.dat
 
 def _together(contract: type[Contract], parts: Sequence[pa.Table]) -> pa.Table:
     return conform(contract, pa.concat_tables(parts) if parts else empty(contract))
+
+
+def _filled_table(contract: type[Contract], rows: int, given: Mapping[str, Any]) -> pa.Table:
+    """A table in the contract's order of columns; a text stands in every row."""
+    names = list(contract.model_fields)
+    return pa.table({name: pa.repeat(given[name], rows) if isinstance(given[name], str) else given[name] for name in names})
 
 
 def _side_by_side(*sums: Sums) -> Sums:
@@ -787,15 +792,23 @@ def _nullable(numbers: Floats) -> pa.Array:
     return pa.array(numbers.ravel(), from_pandas=True)
 
 
-_METRIC_COLUMNS = columns(contracts.CalibrationMetrics)
+def _finite(numbers: Floats) -> pa.Array:
+    return _nullable(np.where(np.isinf(numbers), np.nan, numbers))
+
+
 _DRIFT_SCHEMA = pa.schema(
-    [(c.name, c.type) for c in _METRIC_COLUMNS if c.name in ("week", "value", "lower", "upper", "n", "n_scored", "n_weeks", "verdict")]
+    [
+        (c.name, c.type)
+        for c in columns(contracts.CalibrationMetrics)
+        if c.name in ("week", "value", "lower", "upper", "n", "n_scored", "n_weeks", "verdict")
+    ]
 )
 
 
 # ---------------------------------------------------------------- models against each other
 
 _COMPARED = {"quantile": ("wis", "ae_median"), "sample": ("crps", "ae_median")}
+_SUMS_AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -811,33 +824,47 @@ class _Field:
     is_made: Flags
     scores: Mapping[str, Floats]
 
-    def blocks(self, stratum: str) -> list[list[tuple[int, slice | Counts]]]:
-        """For each week of the axis the values of the stratum and where their tasks stand."""
+    def baselines(self, ends: list[dt.date], policy: CalibrationPolicy) -> Counts:
+        """For each end week the row of the baseline among the models known by then, −1 for none."""
+        first_week = np.where(self.is_made, self.week, len(self.axis)).min(axis=1)
+        found = []
+        for stop in spans(self.axis, ends, "since_start").stops:
+            name = rules.baseline_model([model for model, first in zip(self.models, first_week, strict=True) if first < stop], policy)
+            found.append(self.models.index(name) if name in self.models else -1)
+        return np.array(found, dtype=np.int64)
+
+    def contests(self, stratum: str, score: str) -> Iterator[_Contests]:
+        """The weekly sums of some values of the stratum at a time: so many that memory stays bounded."""
         codes, labels = self.strata[stratum]
-        cell = np.where(codes >= 0, self.week * len(labels) + codes, -1)
+        n_weeks = len(self.axis)
+        cell = codes * n_weeks + self.week
         order = np.argsort(cell, kind="stable")
-        cells, starts = np.unique(cell[order], return_index=True)
-        found: list[list[tuple[int, slice | Counts]]] = [[] for _ in self.axis]
-        for one, start, stop in zip(cells, starts, [*starts[1:], len(cell)], strict=True):
-            if one >= 0:
-                found[one // len(labels)].append((int(one % len(labels)), order[start:stop]))
-        return found
+        cell = cell[order]
+        at_once = max(1, _SUMS_AT_ONCE // (n_weeks * len(self.models) ** 2))
+        for first in range(0, len(labels), at_once):
+            values = min(at_once, len(labels) - first)
+            chosen = slice(*np.searchsorted(cell, [first * n_weeks, (first + values) * n_weeks]))
+            yield self._contests_of(order[chosen], cell[chosen] - first * n_weeks, first, values, score)
+
+    def _contests_of(self, tasks: Counts, cell: Counts, first: int, values: int, score: str) -> _Contests:
+        cells, starts = np.unique(cell, return_index=True)
+        value, week = np.divmod(cells, len(self.axis))
+        sums = pairwise_sums_by_block(self.scores[score][:, tasks], starts)
+        n_made = np.add.reduceat(self.is_made[:, tasks].astype(np.float64), starts, axis=1)
+        shape = (len(self.axis), values, len(self.models))
+        total, shared, made = np.zeros((*shape, shape[-1])), np.zeros((*shape, shape[-1])), np.zeros(shape)
+        total[week, value], shared[week, value], made[week, value] = sums.total, sums.shared, n_made.T
+        return _Contests(slice(first, first + values), total, shared, made)
 
 
-@dataclass
-class _Contest:
-    """Summed scores on shared tasks, (values, models, models), and each model's own tasks, (values, models)."""
+@dataclass(frozen=True)
+class _Contests:
+    """Summed scores on shared tasks, and each model's own tasks, by week and value of a stratum: (weeks, values, models[, models])."""
 
+    values: slice
     total: Floats
     shared: Floats
     made: Floats
-
-    def add(self, weeks: Sequence[Sequence[tuple[int, Floats, Floats, Floats]]]) -> None:
-        for parts in weeks:
-            for value, total, shared, made in parts:
-                self.total[value] += total
-                self.shared[value] += shared
-                self.made[value] += made
 
 
 def relative_skill(con: duckdb.DuckDBPyConnection, scores: str, weeks: Sequence[dt.date], policy: CalibrationPolicy) -> pa.Table:
@@ -845,9 +872,10 @@ def relative_skill(con: duckdb.DuckDBPyConnection, scores: str, weeks: Sequence[
     parts: list[pa.Table] = []
     for field in _fields(con, scores, weeks, policy):
         ends = sorted(set(weeks) & set(field.axis))
+        baselines = field.baselines(ends, policy)
         for entry in _reported(policy, field.strata):
             for score in _COMPARED[field.kind]:
-                parts += _stratum_skill(field, entry, score, ends, policy)
+                parts += _stratum_skill(field, entry, score, ends, baselines, policy)
     return _together(contracts.RelativeSkill, parts)
 
 
@@ -895,119 +923,88 @@ def _as_field(table: pa.Table, kind: str, evaluation_set: str, strata: list[str]
     )
 
 
-def _stratum_skill(field: _Field, entry: StratumWindows, score: str, ends: list[dt.date], policy: CalibrationPolicy) -> list[pa.Table]:
-    weekly = [
-        [(value, *_contest(field.scores[score][:, tasks]), field.is_made[:, tasks].sum(axis=1)) for value, tasks in blocks]
-        for blocks in field.blocks(entry.stratum)
-    ]
-    labels = field.strata[entry.stratum][1]
-    with_pairs = entry.stratum not in ("horizon", "location", *_DATES)
-    parts = []
-    for window in entry.windows:
-        where = spans(field.axis, ends, window)
-        running = _no_contest(len(labels), len(field.models))
-        done = 0
-        for end, (start, stop) in zip(ends, _pairs(where), strict=True):
-            if start > 0:
-                running, done = _no_contest(len(labels), len(field.models)), start
-            running.add(weekly[done:stop])
-            done = stop
-            n = _without_old_dates(running.made.sum(axis=1)[None, :], field, entry.stratum, [end], policy)[0]
-            rows = _SkillRows(field, score, entry.stratum, window, end, policy)
-            for value in np.flatnonzero(n > 0):
-                rows.compare(labels[value], running, value, with_pairs and window in policy.pairwise_windows)
-            if rows.has_any:
-                parts.append(rows.table())
-    return parts
+def _stratum_skill(
+    field: _Field, entry: StratumWindows, score: str, ends: list[dt.date], baselines: Counts, policy: CalibrationPolicy
+) -> Iterator[pa.Table]:
+    stratum, labels = entry.stratum, field.strata[entry.stratum][1]
+    is_recent = _without_old_dates(np.ones((len(ends), len(labels))), field, stratum, ends, policy) > 0
+    wheres = {window: spans(field.axis, ends, window) for window in entry.windows}
+    pairwise = () if stratum in ("horizon", "location", *_DATES) else policy.pairwise_windows
+    for contests in field.contests(stratum, score):
+        for window, where in wheres.items():
+            made = window_totals(contests.made, where)
+            end, value = np.nonzero(made.any(axis=-1) & is_recent[:, contests.values])
+            shared = window_totals(contests.shared, where)[end, value].astype(np.int64)
+            sums = PairwiseSums(window_totals(contests.total, where)[end, value], shared)
+            rows = _SkillRows(field, score, stratum, window, ends, end, contests.values.start + value, made[end, value], sums)
+            yield rows.tournament(baselines[end])
+            if window in pairwise:
+                yield rows.pairs()
 
 
-def _contest(scores: Floats) -> tuple[Floats, Floats]:
-    sums = pairwise_sums(scores)
-    return sums.total, sums.shared.astype(np.float64)
-
-
-def _no_contest(values: int, models: int) -> _Contest:
-    return _Contest(np.zeros((values, models, models)), np.zeros((values, models, models)), np.zeros((values, models)))
-
-
+@dataclass(frozen=True)
 class _SkillRows:
-    """Rows of one window's end, collected value by value of the stratum."""
+    """Contests of some end weeks and values of a stratum, before they are written out: one entry each."""
 
-    def __init__(self, field: _Field, score: str, stratum: str, window: str, end: dt.date, policy: CalibrationPolicy) -> None:
-        self._same = {
-            "week": pa.scalar(end, pa.date32()),
-            "forecast_type": field.kind,
-            "evaluation_set": field.evaluation_set,
-            "window": window,
-            "stratum": stratum,
-            "score": score,
-        }
-        until = field.week < np.searchsorted(_days(pa.array(field.axis)), (end - _EPOCH).days, side="right")
-        known = field.is_made[:, until].any(axis=1)
-        self._baseline = rules.baseline_model([model for model, is_known in zip(field.models, known, strict=True) if is_known], policy)
-        self._models = field.models
-        self._columns: dict[str, list[Any]] = {name: [] for name in contracts.RelativeSkill.model_fields if name not in self._same}
+    field: _Field
+    score: str
+    stratum: str
+    window: str
+    ends: list[dt.date]
+    end: Counts
+    value: Counts
+    made: Floats
+    sums: PairwiseSums
 
-    @property
-    def has_any(self) -> bool:
-        """Whether a comparison was added."""
-        return bool(self._columns["model_id"])
-
-    def compare(self, label: str, contest: _Contest, value: int, with_pairs: bool) -> None:
-        """Add the tournament, and the pairs, of the models that have a task here."""
-        here = np.flatnonzero(contest.made[value] > 0)
-        names = [self._models[position] for position in here]
-        sums = PairwiseSums(contest.total[value][np.ix_(here, here)], contest.shared[value][np.ix_(here, here)].astype(np.int64))
-        baseline = names.index(self._baseline) if self._baseline in names else None
+    def tournament(self, baseline: Counts) -> pa.Table:
+        """Every model that has a task against all others that have one."""
         with np.errstate(divide="ignore", invalid="ignore"):  # a baseline that is perfect, or shares no task
-            skill = relative_skill_of(sums, baseline)
-        self._add(
-            len(here),
-            stratum_value=label,
+            skill = relative_skill_of(self.sums, baseline)
+        here = self.made > 0
+        contest, model = np.nonzero(here)
+        has_baseline = (baseline >= 0) & np.take_along_axis(here, baseline[:, None], axis=1)[:, 0]
+        return self._table(
+            contest,
             comparison="tournament",
-            model_id=names,
-            compared_with=self._baseline if baseline is not None else "",
-            ratio=None,
-            relative_skill=skill.relative,
-            scaled_relative_skill=skill.scaled,
-            n_shared=contest.made[value][here],
-            n_pairs_left_out=skill.n_pairs_left_out,
+            model_id=self._names(model),
+            compared_with=self._names(np.where(has_baseline, baseline, -1)[contest]),
+            ratio=pa.nulls(len(contest), pa.float64()),
+            relative_skill=_finite(skill.relative[here]),
+            scaled_relative_skill=_finite(skill.scaled[here]),
+            n_shared=self.made[here],
+            n_pairs_left_out=here.sum(axis=1)[contest] - 1 - skill.n_pairs[here],
         )
-        if with_pairs:
-            ratios = score_ratios(sums)
-            other = ~np.eye(len(here), dtype=bool)
-            row, column = np.nonzero(other)
-            self._add(
-                len(row),
-                stratum_value=label,
-                comparison="pairwise",
-                model_id=[names[position] for position in row],
-                compared_with=[names[position] for position in column],
-                ratio=ratios[other],
-                relative_skill=None,
-                scaled_relative_skill=None,
-                n_shared=sums.shared[other],
-                n_pairs_left_out=np.isnan(ratios[other]),
-            )
 
-    def _add(self, rows: int, **columns_of: Any) -> None:
-        for name, given in columns_of.items():
-            if given is None:
-                self._columns[name].append(pa.nulls(rows, pa.float64()))
-            elif isinstance(given, str):
-                self._columns[name].append(pa.repeat(given, rows))
-            elif name.startswith("n_"):
-                self._columns[name].append(pa.array(np.asarray(given).astype(np.int64)))
-            elif name in ("model_id", "compared_with"):
-                self._columns[name].append(pa.array(given, pa.string()))
-            else:
-                self._columns[name].append(pa.array(np.where(np.isinf(given), np.nan, given), from_pandas=True))
+    def pairs(self) -> pa.Table:
+        """Every two models that have a task, in both directions."""
+        here = self.made > 0
+        both = here[:, :, None] & here[:, None, :] & ~np.eye(here.shape[1], dtype=bool)
+        contest, model, other = np.nonzero(both)
+        ratio = score_ratios(self.sums)[both]
+        return self._table(
+            contest,
+            comparison="pairwise",
+            model_id=self._names(model),
+            compared_with=self._names(other),
+            ratio=_finite(ratio),
+            relative_skill=pa.nulls(len(contest), pa.float64()),
+            scaled_relative_skill=pa.nulls(len(contest), pa.float64()),
+            n_shared=self.sums.shared[both],
+            n_pairs_left_out=np.isnan(ratio),
+        )
 
-    def table(self) -> pa.Table:
-        """The rows so far."""
-        made = {name: pa.concat_arrays(parts) for name, parts in self._columns.items()}
-        made |= {name: pa.repeat(value, len(made["model_id"])) for name, value in self._same.items()}
-        return pa.table({name: made[name] for name in contracts.RelativeSkill.model_fields})
+    def _names(self, rows: Counts) -> pa.Array:
+        return pa.array([*self.field.models, ""], pa.string()).take(pa.array(rows % (len(self.field.models) + 1)))
+
+    def _table(self, contest: Counts, **given: Any) -> pa.Table:
+        given |= {name: pa.array(given[name].astype(np.int64)) for name in ("n_shared", "n_pairs_left_out")}
+        given |= {
+            "week": pa.array(self.ends, pa.date32()).take(pa.array(self.end[contest])),
+            "stratum_value": pa.array(self.field.strata[self.stratum][1], pa.string()).take(pa.array(self.value[contest])),
+        }
+        given |= {"forecast_type": self.field.kind, "evaluation_set": self.field.evaluation_set}
+        given |= {"window": self.window, "stratum": self.stratum, "score": self.score}
+        return _filled_table(contracts.RelativeSkill, len(contest), given)
 
 
 # ---------------------------------------------------------------- curves
