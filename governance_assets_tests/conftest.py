@@ -31,7 +31,11 @@ def shared_data() -> Callable[[str], Path]:
 @pytest.fixture
 def tiny_telemetry(tmp_path: Path) -> Path:
     """Six weeks of two models for two places, as long tables in CSV, looked at from a frozen instant."""
-    folder = tmp_path / "telemetry"
+    return make_tiny_telemetry(tmp_path / "telemetry")
+
+
+def make_tiny_telemetry(folder: Path) -> Path:
+    """Write the small telemetry into ``folder``."""
     write_csv(folder / "forecasts" / "forecasts.csv", tiny_forecasts())
     write_csv(folder / "observations" / "observations.csv", tiny_observations())
     (folder / "governance.yaml").write_text("clock:\n  as_of: 2025-08-20T08:00:00Z\n")

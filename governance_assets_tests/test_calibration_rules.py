@@ -277,7 +277,7 @@ def test_relative_skill_is_judged_for_each_set() -> None:
 
 def test_every_rule_says_what_to_do() -> None:
     found = [value for value in vars(rules).values() if isinstance(value, rules.Rule)]
-    assert len(found) == 9
+    assert len(found) == 10
     assert all(rule.requirement and rule.remedy and rule.sources for rule in found)
     assert {rule.name for rule in found if rule.severity == "error"} == {"coverage_is_calibrated", *METRIC_OF}
 

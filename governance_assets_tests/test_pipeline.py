@@ -1,0 +1,160 @@
+"""The whole pipeline on the sample telemetry: it finds exactly what was planted, and nothing changes when nothing changed.
+
+One run over all weeks serves every test of this file.
+"""
+
+import datetime as dt
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from governance_assets.cli import main
+from governance_assets.runtime.settings import Settings
+from governance_assets.runtime.workspace import Workspace
+
+SAMPLE = Path(__file__).parents[1] / "data" / "sample"
+TRUTH = json.loads((SAMPLE / "truth.json").read_text(encoding="utf-8"))
+
+
+class Governed:
+    """The sample, recorded once."""
+
+    def __init__(self, home: Path, telemetry: Path) -> None:
+        self.home, self.telemetry = home, telemetry
+
+    def run(self) -> None:
+        main(["run", "--home", str(self.home), "--telemetry", str(self.telemetry)], standalone_mode=False)
+
+    def sql(self, query: str) -> list[dict]:
+        settings = Settings.from_environment({"GOVERNANCE_HOME": str(self.home), "GOVERNANCE_TELEMETRY": str(self.telemetry)})
+        with Workspace(settings) as workspace:
+            return workspace.history.sql(query).to_pylist()
+
+    def site(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (self.home / "site").iterdir()}
+
+
+@pytest.fixture(scope="module")
+def governed(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("pipeline")
+    shutil.copytree(SAMPLE, folder / "telemetry")
+    kept = {name: os.environ.get(name) for name in ("GOVERNANCE_HOME", "GOVERNANCE_TELEMETRY", "DAGSTER_HOME")}
+    made = Governed(folder / "home", folder / "telemetry")
+    made.run()
+    yield made
+    for name, value in kept.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def test_every_week_of_every_artifact_is_recorded(governed: Governed) -> None:
+    counted = governed.sql("SELECT artifact, count(*) AS n FROM ledger WHERE kind = 'revision' GROUP BY artifact ORDER BY artifact")
+    weeks = {row["n"] for row in counted if row["n"] > 1}
+    assert len(counted) == 9
+    assert weeks == {105}
+    assert governed.sql("SELECT count(*) AS n FROM ledger WHERE kind = 'refusal'") == [{"n": 0}]
+
+
+def test_each_model_gets_the_verdict_that_was_planted(governed: Governed) -> None:
+    rows = governed.sql(
+        """SELECT model_id, verdict, status FROM calibration_metrics
+           WHERE metric = 'interval_coverage_80' AND "window" = 'trailing_26' AND stratum = 'overall' AND average = 'micro'
+             AND evaluation_set = 'all' AND forecast_type = 'quantile' AND week = '2025-09-29'"""
+    )
+    found = {row["model_id"]: (row["verdict"], row["status"]) for row in rows}
+    assert found["atlas"] == ("pass", "well_calibrated")
+    assert found["boreas"] == ("fail", "undercautious")
+    assert found["castor"] == ("fail", "undercautious")
+
+
+def test_measured_coverages_agree_with_the_truth_within_their_intervals(governed: Governed) -> None:
+    rows = governed.sql(
+        """SELECT model_id, metric, value, lower, upper FROM calibration_metrics
+           WHERE metric LIKE 'interval_coverage_%' AND "window" = 'since_start' AND stratum = 'overall' AND average = 'micro'
+             AND evaluation_set = 'all' AND forecast_type = 'quantile' AND week = '2025-09-29' AND model_id IN ('atlas', 'boreas')"""
+    )
+    assert len(rows) == 8
+    for row in rows:
+        truth = TRUTH["models"][row["model_id"]]["interval_coverage"][row["metric"].removeprefix("interval_coverage_")]
+        assert row["lower"] <= truth <= row["upper"], row
+        assert row["value"] == pytest.approx(truth, abs=0.03), row
+
+
+def test_the_drift_is_found_after_it_began_and_never_before(governed: Governed) -> None:
+    rows = governed.sql(
+        """SELECT partition_key AS week FROM findings WHERE is_current AND rule = 'coverage_has_not_fallen' AND outcome = 'fail'
+           AND subject LIKE 'castor (quantile), all%' ORDER BY ALL"""
+    )
+    began = dt.date.fromisoformat(TRUTH["models"]["castor"]["drift"]["first_week_touched"])
+    first = dt.date.fromisoformat(rows[0]["week"])
+    assert began < first <= began + dt.timedelta(weeks=13)
+    calm = governed.sql(
+        """SELECT count(*) AS n FROM findings WHERE is_current AND rule = 'coverage_has_not_fallen' AND outcome = 'fail'
+           AND (subject LIKE 'atlas%' OR subject LIKE 'boreas%')"""
+    )
+    assert calm == [{"n": 0}]
+
+
+def test_the_release_gate_opens_for_the_calibrated_model_only(governed: Governed) -> None:
+    rows = governed.sql(
+        """SELECT subject, bool_and(outcome = 'pass') AS is_open FROM findings
+           WHERE is_current AND artifact = 'calibration_metrics' AND partition_key = '2025-09-29' AND rule LIKE '%allows_release'
+             AND subject LIKE '%(quantile), all' GROUP BY subject"""
+    )
+    found = {row["subject"].split(" ")[0]: row["is_open"] for row in rows}
+    assert found["atlas"]
+    assert not found["boreas"]
+    assert not found["castor"]
+
+
+def test_exactly_the_planted_rows_and_files_are_refused(governed: Governed) -> None:
+    refused = governed.sql("SELECT file, row, scope FROM rejected_records WHERE scope <> 'ignored'")
+    files = {row["file"] for row in refused}
+    assert files == {reject["file"] for reject in TRUTH["rejected"]}
+    assert all(row["scope"] == "file" for row in refused if row["file"].endswith("upload-interrupted.parquet"))
+    ignored = {row["file"] for row in governed.sql("SELECT file FROM rejected_records WHERE scope = 'ignored'")}
+    assert "truth.json" in ignored
+
+
+def test_no_check_row_stays_planned(governed: Governed) -> None:
+    import dagster as dg
+
+    from governance_assets.runtime import checks
+    from governance_assets.runtime.instance import opened
+
+    settings = Settings.from_environment({"GOVERNANCE_HOME": str(governed.home)})
+    with opened(settings) as instance:
+        for artifact in ("forecast_scores", "calibration_metrics", "relative_skill"):
+            for check in checks.CHECKS:
+                key = dg.AssetCheckKey(dg.AssetKey(artifact), check)
+                records = instance.event_log_storage.get_asset_check_execution_history(key, limit=500)
+                assert len(records) == 105
+                assert {record.status.value for record in records} <= {"SUCCEEDED", "FAILED"}
+
+
+def test_a_second_run_adds_no_row_and_leaves_every_page_as_it_was(governed: Governed) -> None:
+    before, pages = governed.sql("SELECT count(*) AS n FROM ledger"), governed.site()
+    governed.run()
+    assert governed.sql("SELECT count(*) AS n FROM ledger") == before
+    assert governed.site() == pages
+
+
+def test_a_planted_revision_restates_its_week_and_nothing_earlier(governed: Governed) -> None:
+    """The last test of the file: it changes the telemetry."""
+    path = governed.telemetry / "observations" / "zz-correction.csv"
+    path.write_text(
+        "target,location,target_end_date,observed,as_of\nweekly_orders,region-01,2025-08-31,99999,2025-10-05\n", encoding="utf-8"
+    )
+    before = governed.sql("SELECT max(entry) AS n FROM ledger")[0]["n"]
+    governed.run()
+    rows = governed.sql(
+        f"SELECT partition_key FROM ledger WHERE artifact = 'forecast_scores' AND kind = 'restatement' AND entry > {before}"
+    )
+    assert rows == [{"partition_key": "2025-08-25"}]
+    later = governed.sql(f"SELECT min(partition_key) AS first FROM ledger WHERE artifact = 'calibration_metrics' AND entry > {before}")
+    assert later == [{"first": "2025-08-25"}]
