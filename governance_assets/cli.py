@@ -120,7 +120,7 @@ def history(home: Path | None, telemetry: Path | None, artifact: str, partition:
         if not ledger.num_rows:
             what = f"{artifact} {partition}" if partition else artifact
             raise click.UsageError(f'nothing is recorded for {what}; `governance sql "FROM ledger"` lists what is')
-        _print_table(ledger.select(shown), style)
+        _print_table(_shortened(ledger.select(shown)) if style == "table" else ledger.select(shown), style)
 
 
 @main.command()
@@ -129,12 +129,11 @@ def history(home: Path | None, telemetry: Path | None, artifact: str, partition:
 @click.argument("partition", default="all")
 def explain(home: Path | None, telemetry: Path | None, artifact: str, partition: str) -> None:
     """The tree behind ARTIFACT PARTITION: inputs down to file hashes, code, commit, run and command."""
-    from rich.console import Console
-
     from governance_assets.runtime.lineage import tree
+    from governance_assets.runtime.terminal import console
 
     with _history(home, telemetry) as workspace:
-        Console(soft_wrap=True).print(tree(workspace.history, artifact, partition))
+        console().print(tree(workspace.history, artifact, partition))
 
 
 @main.command()
@@ -232,6 +231,18 @@ def _history(home: Path | None, telemetry: Path | None) -> Workspace:
     return Workspace(_settings(home, telemetry))
 
 
+def _shortened(ledger: pa.Table) -> pa.Table:
+    """Hashes to twelve digits and instants to the second, for a terminal."""
+    import pyarrow.compute as pc
+
+    for name in ("content_sha256", "git_revision"):
+        ledger = ledger.set_column(ledger.column_names.index(name), name, pc.utf8_slice_codeunits(ledger[name], 0, 12))
+    for name in ("recorded_at", "as_of"):
+        seconds = pc.strftime(ledger[name], "%Y-%m-%d %H:%M:%S")
+        ledger = ledger.set_column(ledger.column_names.index(name), name, pc.utf8_slice_codeunits(seconds, 0, 19))
+    return ledger
+
+
 def _print_table(table: pa.Table, style: str) -> None:
     if style == "json":
         for row in table.to_pylist():
@@ -241,14 +252,19 @@ def _print_table(table: pa.Table, style: str) -> None:
 
         pyarrow.csv.write_csv(table, sys.stdout.buffer)
     else:
-        from rich.console import Console
+        from rich import box
         from rich.table import Table
         from rich.text import Text
 
-        shown = Table(*table.column_names)
+        from governance_assets.pages.wording import clean
+        from governance_assets.runtime.terminal import console
+
+        shown = Table(*table.column_names, box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in shown.columns:
+            column.overflow = "fold"
         for row in table.to_pylist():
-            shown.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
-        Console().print(shown)
+            shown.add_row(*(Text(clean("" if value is None else str(value))) for value in row.values()))
+        console().print(shown)
 
 
 def run_and_explain(arguments: list[str]) -> int:

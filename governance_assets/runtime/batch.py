@@ -31,6 +31,7 @@ from governance_assets.runtime.overview import site, states
 from governance_assets.runtime.periods import last_closed_quarter, open_week, week_of, weeks_between, weeks_of_quarter
 from governance_assets.runtime.settings import SettingsError
 from governance_assets.runtime.site import write_site
+from governance_assets.runtime.terminal import console
 from governance_assets.runtime.workspace import COMMAND_TAG, ORIGIN_TAG, Workspace
 
 BATCH_TAG = "governance/batch"
@@ -183,29 +184,26 @@ def write_report(workspace: Workspace) -> Path:
 
 def print_summary(workspace: Workspace) -> bool:
     """Print one line an artifact, then what failed, then what was refused. True when a check failed."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    out = console()
     shown = states(workspace)
-    console.print(f"as of {instant(workspace.as_of)}; latest closed quarter {last_closed_quarter(workspace.as_of)}", style="bold")
+    out.print(f"as of {instant(workspace.as_of)}; latest closed quarter {last_closed_quarter(workspace.as_of)}", style="bold")
     summary = Table("artifact", "partition", "recorded", "rows", "verdict", "headline figure", box=None, pad_edge=False)
     for state in shown:
         verdict = VERDICTS[state.verdict]
         partitions = f"{state.partitions} weeks" if state.grain == "week" else ""
         cells = (state.artifact, state.partition_key or "–", partitions, figure(state.rows), verdict.word, state.headline)
         summary.add_row(*(Text(cell) for cell in cells))
-    console.print(summary)
+    out.print(summary)
     failed = [(state, finding) for state in shown for finding in state.findings if finding.is_failure]
-    console.print(f"\n{count(len(failed), 'finding')} failed" + (":" if failed else ""), style="bold")
+    out.print(f"\n{count(len(failed), 'finding')} failed" + (":" if failed else ""), style="bold")
     for state, finding in failed[:_FAILURES_SHOWN]:
-        console.print(
-            Text(f"  {finding.severity}  {state.artifact} {state.partition_key}  {finding.rule}: {finding.message}"), soft_wrap=True
-        )
-        console.print(Text(f"         → {finding.remedy}"), soft_wrap=True)
+        out.print(Text(f"  {finding.severity}  {state.artifact} {state.partition_key}  {finding.rule}: {finding.message}"), soft_wrap=True)
+        out.print(Text(f"         → {finding.remedy}"))
     if len(failed) > _FAILURES_SHOWN:
-        console.print(f"  … and {len(failed) - _FAILURES_SHOWN} more on the site")
+        out.print(f"  … and {len(failed) - _FAILURES_SHOWN} more on the site")
     return bool(failed)
 
 

@@ -68,5 +68,4 @@ def _commit(entry: dict[str, object]) -> str:
 
 
 def _commands(entry: dict[str, object]) -> str:
-    commands = entry["source_commands"]
-    return ", ".join(str(command) for command in commands) if isinstance(commands, list) else str(commands)
+    return ", ".join(json.loads(str(entry["source_commands"])))
