@@ -6,6 +6,7 @@ verdict is (``runtime/ledger.py``) or who asks for which rows (``runtime/history
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.resources
 import importlib.util
 import json
@@ -23,6 +24,7 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow as pa
 
+from governance_assets.runtime import clock
 from governance_assets.runtime.commit_lock import HistoryBusy, HistoryError, advisory_lock, file_lock, without_secrets
 
 Result = TypeVar("Result")
@@ -221,8 +223,9 @@ class Store:
             with self._unpinned("a compaction"), self.exclusive():
                 self.flush()
                 self.query("CALL ducklake_merge_adjacent_files(?)", [CATALOG])
+                yesterday = literal((clock.now() - dt.timedelta(days=1)).isoformat())
                 for clean_up in ("ducklake_cleanup_old_files", "ducklake_delete_orphaned_files"):
-                    self.query(f"CALL {clean_up}(?, older_than => now() - INTERVAL 1 DAY)", [CATALOG])
+                    self.query(f"CALL {clean_up}(?, older_than => {yesterday}::TIMESTAMPTZ)", [CATALOG])
         except duckdb.Error as error:
             raise HistoryError(f"the history could not be compacted, nothing is lost: {error}; try again later") from error
 
