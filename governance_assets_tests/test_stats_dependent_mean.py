@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.special import ndtr, ndtri
 
-from governance_assets.stats.dependent_mean import interval_verdict, mean_interval, mean_shift, share_interval
+from governance_assets.stats.dependent_mean import interval_verdict, mean_interval, mean_shift, share_interval, share_intervals
+from governance_assets.stats.weekly_moments import weekly_moments
 
 quick = settings(deadline=None, max_examples=40)
 WEEKS = st.integers(4, 40)
@@ -85,6 +86,35 @@ def test_missing_weeks_and_weeks_without_weight_are_skipped():
     weights = np.insert(np.ones(30), [3, 10, 30], [5, 0, 0])
     assert share_interval(holes, weights=weights) == share_interval(values)
     assert share_interval(holes, weights=weights).n == 30
+
+
+def test_many_series_at_once_get_the_same_to_the_last_bit_as_each_alone():
+    generator = np.random.default_rng(2)
+    values, weights = generator.uniform(0.3, 1, (60, 57)), generator.integers(0, 4, (60, 57)).astype(float)
+    values[generator.uniform(size=values.shape) < 0.1] = NAN
+    values[7, 3:] = NAN
+    values[9] = 1.0
+    many = share_intervals(values, 0.9, weights=weights)
+    for place in range(60):
+        alone = share_interval(values[place], 0.9, weights=weights[place])
+        assert alone.n == many.n[place] == ((weights[place] > 0) & ~np.isnan(values[place])).sum()
+        for name in ("mean", "lower", "upper", "autocorrelation", "simulated_coverage"):
+            np.testing.assert_array_equal(getattr(many, name)[place], getattr(alone, name))
+    assert len(set(many.n)) > 5
+    assert np.isnan(many.lower).sum() == 1
+
+
+def test_estimates_are_those_of_their_formulas():
+    values, weights = np.random.default_rng(3).uniform(0.3, 1, 30), np.random.default_rng(4).uniform(1, 5, 30)
+    found = weekly_moments([values], [weights])
+    mean = np.average(values, weights=weights)
+    deviation = (values - mean) * weights / weights.mean()
+    waves = [np.sqrt(2 / 30) * np.cos(np.pi * k * (np.arange(30) + 0.5) / 30) for k in range(1, 6)]
+    raw = deviation[1:] @ deviation[:-1] / (deviation @ deviation)
+    assert found.mean[0] == pytest.approx(mean, abs=1e-12)
+    assert found.spread[0] == pytest.approx(np.mean((values - mean) ** 2), abs=1e-12)
+    assert found.variance[0] == pytest.approx(np.mean([(wave @ deviation) ** 2 for wave in waves]) / 30, abs=1e-12)
+    assert found.autocorrelation[0] == pytest.approx(np.clip((30 * raw + 1) / 27, 0, 0.95), abs=1e-12)
 
 
 @pytest.mark.parametrize("interval", [mean_interval, share_interval])
@@ -221,6 +251,8 @@ def test_too_few_weeks_give_a_difference_without_a_test():
     ("call", "message"),
     [
         (lambda: share_interval([0.5, 1.5] * 4), "outside 0 to 1"),
+        (lambda: share_intervals([[0.5] * 4], weights=[[1, 1, 1]]), r"weights has shape \(1, 3\), expected \(1, 4\) to match values"),
+        (lambda: share_intervals([0.5] * 4), r"values has shape \(4,\), expected two dimensions"),
         (lambda: share_interval([0.5] * 4, weights=[1, 1, 1]), r"weights has shape \(3,\), expected \(4,\) to match values"),
         (lambda: mean_interval([0.5] * 4, weights=[1, 1, 1, -1]), "weights negative ones"),
         (lambda: mean_interval([np.inf] * 4), "infinite"),

@@ -27,12 +27,11 @@ def test_sizes_never_exceed_the_weeks():
 
 
 def test_answers_do_not_depend_on_what_was_asked_before():
-    first = simulation.calibrate(26, 0.5, 0.9, mean=0.9, spread=0.02)
-    values = simulation.critical_values(26).copy()
-    simulation.calibrate(29, 0.2, 0.9, mean=0.7, spread=0.02)
-    for cached in (simulation.critical_values, simulation._calibrate_share, simulation._calibrate_mean, simulation.critical_value):
+    values, first = simulation.critical_values(26).copy(), simulation.calibrate(26, 0.5, 0.9)
+    simulation.calibrate(29, 0.2, 0.9)
+    for cached in (simulation.critical_values, simulation._calibrate_mean, simulation.critical_value):
         cached.cache_clear()
-    assert simulation.calibrate(26, 0.5, 0.9, mean=0.9, spread=0.02) == first
+    assert simulation.calibrate(26, 0.5, 0.9) == first
     np.testing.assert_array_equal(simulation.critical_values(26), values)
 
 
@@ -41,36 +40,6 @@ def test_critical_values_fall_with_weeks_and_rise_with_confidence():
     assert np.all(np.diff(by_weeks) < 0)
     assert by_weeks[-1] > 1.645
     assert simulation.critical_value(26, 0.95) > simulation.critical_value(26, 0.9) > simulation.critical_value(26, 0.5)
-
-
-def test_factors_rise_with_autocorrelation_and_near_one():
-    by_autocorrelation = [simulation.calibrate(26, rho, 0.9, mean=0.9, spread=0.01).factor for rho in (0.0, 0.6, 0.9)]
-    assert by_autocorrelation == sorted(by_autocorrelation)
-    assert by_autocorrelation[-1] > 1.5
-    middle, edge = (simulation.calibrate(26, 0.6, 0.9, mean=mean, spread=0.4 * mean * (1 - mean)).factor for mean in (0.5, 0.95))
-    assert edge > middle
-
-
-def test_a_factor_at_its_limit_admits_that_coverage_falls_short():
-    hopeless = simulation.calibrate(26, 0.95, 0.9, mean=0.95, spread=0.03)
-    assert hopeless.factor == 4
-    assert hopeless.coverage < 0.8
-
-
-@pytest.mark.parametrize("mean", [0.2, 0.8])
-def test_mirrored_shares_are_the_same_case(mean):
-    assert simulation.calibrate(26, 0.3, 0.9, mean=mean, spread=0.02) == simulation.calibrate(26, 0.3, 0.9, mean=0.8, spread=0.02)
-
-
-@pytest.mark.parametrize(("mean", "relative_spread", "autocorrelation"), [(0.5, 0.1, 0.3), (0.8, 0.3, 0.6), (0.95, 0.2, 0.5)])
-def test_simulated_shares_have_the_moments_asked_for(mean, relative_spread, autocorrelation):
-    weight, first = simulation._latent(mean, relative_spread, autocorrelation)
-    shares = np.vstack([simulation._shares(np.random.default_rng(seed), 104, mean, weight, first) for seed in range(5)])
-    deviation = shares - mean
-    variance = (deviation**2).mean()
-    assert shares.mean() == pytest.approx(mean, abs=0.005)
-    assert variance == pytest.approx(relative_spread * mean * (1 - mean), rel=0.04)
-    assert (deviation[:, 1:] * deviation[:, :-1]).mean() / variance == pytest.approx(autocorrelation, abs=0.03)
 
 
 def test_the_usual_factor_holds_on_average_over_the_dependences_drawn():

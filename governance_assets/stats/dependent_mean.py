@@ -1,7 +1,7 @@
 """Means of weekly averages with intervals that respect serial dependence, and whether recent weeks differ from past ones.
 
 Belongs here: intervals for a mean or a share from one value a week, verdicts from intervals, shifts of a mean.
-Does not belong here: how rows are averaged to weeks, or what counts as good (policy).
+Does not belong here: how rows are averaged to weeks, estimates without an interval (``weekly_moments``), or what counts as good (policy).
 
 Rows of one week share their fate, and so do neighbouring weeks; an interval that counts rows as independent promises far
 too much. Everything here therefore takes one value a week, in time order, and estimates the variance of the mean from the
@@ -15,12 +15,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from governance_assets.stats.arrays import Floats, share, vector
-from governance_assets.stats.serial_simulation import calibrate, cosines, critical_value, shift_values, simulated_size
+from governance_assets.stats.arrays import Counts, Floats, share, vector
+from governance_assets.stats.serial_simulation import calibrate, critical_value, shift_values, simulated_size
 from governance_assets.stats.share_bounds import effective_cases, exact_bounds
-
-LEAST_WEEKS = 4
-_ROUNDING = 1e-12
+from governance_assets.stats.share_calibration import calibrate_shares
+from governance_assets.stats.weekly_moments import LEAST_WEEKS, WeeklyMoments, weekly_moments
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,19 @@ class MeanInterval:
     n: int
     autocorrelation: float
     simulated_coverage: float
+
+
+@dataclass(frozen=True)
+class ShareIntervals:
+    """Means of many weekly shares with intervals, (series,) each; the fields are those of ``MeanInterval``."""
+
+    mean: Floats
+    lower: Floats
+    upper: Floats
+    confidence: float
+    n: Counts
+    autocorrelation: Floats
+    simulated_coverage: Floats
 
 
 @dataclass(frozen=True)
@@ -76,12 +88,13 @@ def mean_interval(values: Any, confidence: float = 0.9, *, weights: Any = None) 
     >>> interval.mean, interval.n, interval.lower < 2 < interval.upper
     (2.0, 8, True)
     """
-    series = _series(values, weights, share("confidence", confidence))
-    if series.n < LEAST_WEEKS:
-        return series.without_interval()
-    calibration = calibrate(simulated_size(series.n), series.autocorrelation, series.confidence)
-    half = calibration.factor * series.critical_value * np.sqrt(series.variance)
-    return series.interval(series.mean - half, series.mean + half, calibration.coverage)
+    level, found = share("confidence", confidence), _moments(values, weights)
+    n, mean, autocorrelation = int(found.n[0]), float(found.mean[0]), float(found.autocorrelation[0])
+    if n < LEAST_WEEKS:
+        return MeanInterval(mean, np.nan, np.nan, level, n, autocorrelation, np.nan)
+    calibration = calibrate(simulated_size(n), autocorrelation, level)
+    half = float(calibration.factor * critical_value(simulated_size(n), level) * np.sqrt(found.variance[0]))
+    return MeanInterval(mean, mean - half, mean + half, level, n, autocorrelation, calibration.coverage)
 
 
 def share_interval(values: Any, confidence: float = 0.9, *, weights: Any = None) -> MeanInterval:
@@ -109,17 +122,43 @@ def share_interval(values: Any, confidence: float = 0.9, *, weights: Any = None)
     >>> interval.upper, round(interval.lower, 2)
     (1.0, 0.76)
     """
-    series = _series(values, weights, share("confidence", confidence))
-    if ((series.used < 0) | (series.used > 1)).any():
+    _check_shapes(values, weights)
+    many = share_intervals([values], confidence, weights=None if weights is None else [weights])
+    mean, lower, upper = (float(numbers[0]) for numbers in (many.mean, many.lower, many.upper))
+    covered, autocorrelation = float(many.simulated_coverage[0]), float(many.autocorrelation[0])
+    return MeanInterval(mean, lower, upper, many.confidence, int(many.n[0]), autocorrelation, covered)
+
+
+def share_intervals(values: Any, confidence: float = 0.9, *, weights: Any = None) -> ShareIntervals:
+    """``share_interval`` of many series at once, ``values`` and ``weights`` (series, weeks); short series are filled up with NaN.
+
+    Raises ValueError as ``share_interval`` does.
+
+    >>> many = share_intervals([[1.0] * 26, [0.5, 1.0] * 13])
+    >>> many.mean.tolist(), many.upper.round(2).tolist()
+    ([1.0, 0.75], [1.0, 0.78])
+    """
+    level, series = share("confidence", confidence), np.asarray(values, dtype=np.float64)
+    moments = weekly_moments(series, weights)
+    used = series if weights is None else series[np.asarray(weights, dtype=np.float64) > 0]
+    if ((used < 0) | (used > 1)).any():
         raise ValueError("values holds numbers outside 0 to 1; a share is a fraction")
-    if series.n < LEAST_WEEKS:
-        return series.without_interval()
-    mean = min(max(series.mean, 0.0), 1.0)
-    spread = float(np.square(series.used - mean).mean())
-    calibration = calibrate(simulated_size(series.n), series.autocorrelation, series.confidence, mean=mean, spread=spread)
-    widened = calibration.factor * series.critical_value
-    cases = effective_cases(mean, series.variance, series.n, widened, series.confidence)
-    return series.interval(*exact_bounds(mean, float(cases), series.confidence), calibration.coverage)
+    bounds = np.full((3, len(series)), np.nan)
+    enough = np.flatnonzero(moments.n >= LEAST_WEEKS)
+    sizes = np.array([simulated_size(n) for n in moments.n[enough]], dtype=np.int64)
+    for size in np.unique(sizes):
+        rows = enough[sizes == size]
+        bounds[:, rows] = _share_bounds(moments, rows, int(size), level)
+    return ShareIntervals(moments.mean, bounds[0], bounds[1], level, moments.n, moments.autocorrelation, bounds[2])
+
+
+def _share_bounds(moments: WeeklyMoments, rows: Counts, size: int, confidence: float) -> Floats:
+    """Lower end, upper end and simulated coverage of series that share a simulated size, (3, rows)."""
+    mean = np.clip(moments.mean[rows], 0, 1)
+    calibration = calibrate_shares(size, confidence, moments.autocorrelation[rows], mean, moments.spread[rows])
+    widened = calibration.factor * critical_value(size, confidence)
+    cases = effective_cases(mean, moments.variance[rows], moments.n[rows], widened, confidence)
+    return np.stack([*exact_bounds(mean, cases, confidence), calibration.coverage])
 
 
 def interval_verdict(lower: float, upper: float, least: float, most: float) -> Literal["pass", "fail", "inconclusive", "not_enough_data"]:
@@ -156,72 +195,28 @@ def mean_shift(recent: Any, past: Any, confidence: float = 0.9, *, recent_weight
     >>> round(result.shift, 6), result.p_value < 0.01
     (-0.3, True)
     """
-    new = _series(recent, recent_weights, share("confidence", confidence))
-    old = _series(past, past_weights, new.confidence)
-    shift = new.mean - old.mean
-    if min(new.n, old.n) < LEAST_WEEKS:
-        return MeanShift(shift, np.nan, np.nan, np.nan, new.confidence, new.n, old.n)
-    pooled = float(np.concatenate([new.power, old.power]).mean())
-    error = float(np.sqrt(pooled * (1 / new.n + 1 / old.n)))
-    autocorrelation = (new.n * new.autocorrelation + old.n * old.autocorrelation) / (new.n + old.n)
-    simulated = shift_values(simulated_size(new.n), simulated_size(old.n), autocorrelation)
-    half = max(float(np.quantile(values, new.confidence)) for values in simulated) * error
+    level, new, old = share("confidence", confidence), _moments(recent, recent_weights), _moments(past, past_weights)
+    n_new, n_old, shift = int(new.n[0]), int(old.n[0]), float(new.mean[0] - old.mean[0])
+    if min(n_new, n_old) < LEAST_WEEKS:
+        return MeanShift(shift, np.nan, np.nan, np.nan, level, n_new, n_old)
+    pooled = float((new.power[0] + old.power[0]) / (new.n_cosines[0] + old.n_cosines[0]))
+    error = float(np.sqrt(pooled * (1 / n_new + 1 / n_old)))
+    autocorrelation = float((n_new * new.autocorrelation[0] + n_old * old.autocorrelation[0]) / (n_new + n_old))
+    simulated = shift_values(simulated_size(n_new), simulated_size(n_old), autocorrelation)
+    half = max(float(np.quantile(values, level)) for values in simulated) * error
     p_value = max(_tail(values, abs(shift), error) for values in simulated)
-    return MeanShift(shift, shift - half, shift + half, p_value, new.confidence, new.n, old.n)
+    return MeanShift(shift, shift - half, shift + half, p_value, level, n_new, n_old)
 
 
-@dataclass(frozen=True)
-class _Series:
-    used: Floats
-    mean: float
-    power: Floats
-    autocorrelation: float
-    confidence: float
-
-    @property
-    def n(self) -> int:
-        return len(self.used)
-
-    @property
-    def variance(self) -> float:
-        return float(self.power.mean()) / self.n
-
-    @property
-    def critical_value(self) -> float:
-        return critical_value(simulated_size(self.n), self.confidence)
-
-    def without_interval(self) -> MeanInterval:
-        return self.interval(np.nan, np.nan, np.nan)
-
-    def interval(self, lower: float, upper: float, covered: float) -> MeanInterval:
-        return MeanInterval(self.mean, float(lower), float(upper), self.confidence, self.n, self.autocorrelation, covered)
+def _moments(values: Any, weights: Any) -> WeeklyMoments:
+    _check_shapes(values, weights)
+    return weekly_moments([values], None if weights is None else [weights])
 
 
-def _series(values: Any, weights: Any, confidence: float) -> _Series:
+def _check_shapes(values: Any, weights: Any) -> None:
     series = vector("values", values)
-    weight = np.ones(len(series)) if weights is None else vector("weights", weights, length=len(series), like="values")
-    if (weight < 0).any() or np.isinf(weight).any() or np.isinf(series).any():
-        raise ValueError("values or weights hold infinite numbers, or weights negative ones")
-    kept = ~np.isnan(series) & (weight > 0)
-    series, weight = series[kept], weight[kept]
-    if len(series) == 0:
-        return _Series(series, np.nan, series, np.nan, confidence)
-    mean = float(series @ weight / weight.sum())
-    deviation = series - mean
-    # What rounding leaves of equal weeks is no spread, and would give a random autocorrelation.
-    deviation[np.abs(deviation) <= _ROUNDING * np.abs(series).max()] = 0.0
-    deviation = deviation * (weight / weight.mean())
-    power = np.square(cosines(len(series)) @ deviation) if len(series) >= LEAST_WEEKS else np.empty(0)
-    return _Series(series, mean, power, _autocorrelation(deviation), confidence)
-
-
-def _autocorrelation(deviation: Floats) -> float:
-    n, total = len(deviation), float(deviation @ deviation)
-    if n < LEAST_WEEKS:
-        return float("nan")
-    raw = float(deviation[1:] @ deviation[:-1]) / total if total > 0 else 0.0
-    # The estimate from deviations about the mean is low by (1 + 3 rho) / n: Kendall (1954), Biometrika 41.
-    return float(np.clip((n * raw + 1) / (n - 3), 0, 0.95))
+    if weights is not None:
+        vector("weights", weights, length=len(series), like="values")
 
 
 def _tail(simulated: Floats, distance: float, error: float) -> float:

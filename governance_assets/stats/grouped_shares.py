@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from governance_assets.stats.arrays import Counts, Flags, Floats
-from governance_assets.stats.dependent_mean import share_interval
+from governance_assets.stats.arrays import Counts, Floats
+from governance_assets.stats.dependent_mean import share_intervals
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,20 @@ def share_bounds(groups: Any, units: Any, values: Any, n_groups: int, least_unit
     """
     matrix = np.asarray(values, dtype=np.float64)
     result = np.full((3, n_groups, matrix.shape[1]), np.nan)
+    known = ~np.isnan(matrix)
+    shared = matrix.shape[1] > 0 and bool((known == known[:, :1]).all())
+    series = []
     for column in range(matrix.shape[1]):
-        known: Flags = ~np.isnan(matrix[:, column])
-        count = _table(groups, units, known.astype(np.float64), n_groups)
-        total = _table(groups, units, np.where(known, matrix[:, column], 0.0), n_groups)
-        for group in np.flatnonzero((count > 0).sum(axis=1) >= least_units):
-            used = count[group] > 0
-            shares = np.clip(total[group, used] / count[group, used], 0, 1)
-            interval = share_interval(shares, confidence, weights=count[group, used])
-            result[:, group, column] = interval.lower, interval.upper, interval.simulated_coverage
+        if column == 0 or not shared:
+            count = _table(groups, units, known[:, column].astype(np.float64), n_groups)
+            chosen = np.flatnonzero((count > 0).sum(axis=1) >= least_units)
+        total = _table(groups, units, np.where(known[:, column], matrix[:, column], 0.0), n_groups)
+        series.append((np.full(len(chosen), column), chosen, count[chosen], total[chosen]))
+    columns, rows, weights, totals = (np.concatenate(parts) for parts in zip(*series, strict=True))
+    if len(rows):
+        shares = np.clip(totals / np.where(weights > 0, weights, np.nan), 0, 1)
+        found = share_intervals(shares, confidence, weights=weights)
+        result[:, rows, columns] = found.lower, found.upper, found.simulated_coverage
     return ShareBounds(result[0], result[1], result[2])
 
 

@@ -16,11 +16,12 @@ from governance_assets.stats.arrays import Flags, Floats
 _MOST_CASES = 1e8
 
 
-def effective_cases(mean: Any, variance: Any, n: int, critical_value: float, confidence: float) -> Floats:
+def effective_cases(mean: Any, variance: Any, n: Any, critical_value: Any, confidence: float) -> Floats:
     """Number of independent cases whose share is as uncertain as this one, less what the estimated variance costs.
 
-    ``mean`` within [0, 1] and ``variance`` of that mean, any equal shapes; ``n`` weeks stand in for the cases where every
-    week is 0 or every week 1. The number is scaled by the square of the normal quantile over ``critical_value``.
+    ``mean`` within [0, 1] and ``variance`` of that mean, any equal shapes; ``n`` and ``critical_value`` one for all or of that shape.
+    ``n`` weeks stand in for the cases where every week is 0 or every week 1. The number is scaled by the square of the normal
+    quantile over ``critical_value``.
 
     Source: Korn and Graubard (1998), Survey Methodology 24(2).
 
@@ -35,18 +36,19 @@ def effective_cases(mean: Any, variance: Any, n: int, critical_value: float, con
     return np.asarray(cases * (float(ndtri((1 + confidence) / 2)) / critical_value) ** 2)
 
 
-def exact_bounds(mean: float, cases: float, confidence: float) -> tuple[float, float]:
-    """Exact (Clopper–Pearson) interval of a share seen in a number of independent cases that need not be whole.
+def exact_bounds(mean: Any, cases: Any, confidence: float) -> tuple[Floats, Floats]:
+    """Exact (Clopper–Pearson) intervals of shares seen in numbers of independent cases that need not be whole, any equal shapes.
 
     >>> lower, upper = exact_bounds(0.5, 10.0, 0.9)
-    >>> round(lower, 3), round(upper, 3)
+    >>> round(float(lower), 3), round(float(upper), 3)
     (0.222, 0.778)
     """
     from scipy.special import betaincinv
 
-    miss, hits = (1 - confidence) / 2, mean * cases
-    lower = 0.0 if mean <= 0 else float(betaincinv(hits, cases - hits + 1, miss))
-    upper = 1.0 if mean >= 1 else float(betaincinv(hits + 1, cases - hits, 1 - miss))
+    p, n = np.asarray(mean, dtype=np.float64), np.asarray(cases, dtype=np.float64)
+    miss, hits = (1 - confidence) / 2, p * n
+    lower = np.where(p <= 0, 0.0, betaincinv(np.where(p <= 0, 1.0, hits), n - hits + 1, miss))
+    upper = np.where(p >= 1, 1.0, betaincinv(hits + 1, np.where(p >= 1, 1.0, n - hits), 1 - miss))
     return lower, upper
 
 
