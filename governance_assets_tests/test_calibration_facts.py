@@ -384,6 +384,15 @@ def test_one_pass_and_each_task_give_the_recorded_scores() -> None:
             assert row[name] == pytest.approx(recorded[row["model_id"], f"interval_{name}_{share}"], rel=1e-12)
 
 
+@pytest.mark.parametrize(("predicted", "observed"), itertools.product([-0.0, 0.0, 1.0], repeat=2))
+def test_both_zeros_are_equal(predicted: float, observed: float) -> None:
+    con = duckdb.connect()
+    con.execute("CREATE TABLE rows (model_id VARCHAR, quantile_level DOUBLE, predicted DOUBLE, observed DOUBLE)")
+    con.execute("INSERT INTO rows VALUES ('m', 0.5, ?, ?), ('m', 0.5, 7, NULL)", [predicted, observed])
+    ranks = facts.task_scores(con, "rows", ("model_id",)).project("n_below, n_at_or_below").fetchall()
+    assert ranks == [(int(predicted < observed), int(predicted <= observed))]
+
+
 ARTIFACTS = ("calibration_metrics", "calibration_curve", "relative_skill")
 
 

@@ -290,12 +290,12 @@ def level_scores(con: duckdb.DuckDBPyConnection, forecasts: str, by: Sequence[st
 def task_scores(con: duckdb.DuckDBPyConnection, forecasts: str, by: Sequence[str]) -> duckdb.DuckDBPyRelation:
     """Weighted interval score and ranks of each task that the columns ``by`` name; the rows carry ``observed``. Runs when it is read."""
     keys = _names(by)
+    # Sign bits are counted faster than comparisons; zero less anything is never the negative zero, which has that bit.
     return con.sql(
-        f"""SELECT {keys}, score / n AS wis, ((unequal + balance) / 2)::BIGINT AS n_below,
-                   (n - (unequal - balance) / 2)::BIGINT AS n_at_or_below
+        f"""SELECT {keys}, score / n AS wis, n_below::BIGINT AS n_below, (n - n_above)::BIGINT AS n_at_or_below
             FROM (SELECT {keys}, sum(abs(error) + (2 * quantile_level - 1) * error) AS score, count(error) AS n,
-                         sum(sign(error)) AS balance, sum(abs(sign(error))) AS unequal
-                  FROM (SELECT *, observed - predicted AS error FROM {_name(forecasts)}) GROUP BY {keys})"""
+                         count_if(signbit(0::DOUBLE - error)) AS n_below, count_if(signbit(error)) AS n_above
+                  FROM (SELECT *, 0::DOUBLE - (predicted - observed) AS error FROM {_name(forecasts)}) GROUP BY {keys})"""
     )
 
 
