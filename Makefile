@@ -25,7 +25,7 @@ $(VENV)/installed-dev: $(VENV)/installed constraints-dev.txt
 	@$(PIP) install --require-hashes -r constraints-dev.txt && touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed-dev
-	@$(PIP) install -c constraints-dev.txt -e '.[bench]' && touch $@
+	@$(PIP) install -e '.[bench]' && touch $@
 
 demo: $(VENV)/installed
 	@$(BIN)/governance run --telemetry data/sample
