@@ -5,7 +5,7 @@
 Every week 52 locations are inside or outside their prediction interval. In
 ``factor`` worlds the standardised errors of a week share a common factor, which follows an autoregression over weeks; in the
 ``waves`` world misses are four times as frequent while a slow hidden state is high, one week in five. The true coverage is the
-nominal one in all of them. None of these worlds is the one that ``governance_assets.stats.serial_simulation`` draws from.
+nominal one in all of them. None of these worlds is the one that ``governance_assets.stats.share_calibration`` draws from.
 
 Each cell is the percentage of simulated data sets whose interval holds the truth, and behind it the mean width of the interval.
 """
@@ -21,7 +21,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import t as student
 
 from governance_assets.stats.arrays import Floats
-from governance_assets.stats.dependent_mean import mean_shift, share_interval
+from governance_assets.stats.dependent_mean import mean_shift, share_intervals
 
 LOCATIONS = 52
 BLOCK = 4
@@ -104,8 +104,8 @@ def fixed_b_cosines(shares: Floats, confidence: float, generator: np.random.Gene
 
 
 def ours(shares: Floats, confidence: float, generator: np.random.Generator) -> Bounds:
-    intervals = [share_interval(series, confidence) for series in shares]
-    return np.array([interval.lower for interval in intervals]), np.array([interval.upper for interval in intervals])
+    intervals = share_intervals(shares, confidence)
+    return intervals.lower, intervals.upper
 
 
 METHODS: dict[str, Callable[[Floats, float, np.random.Generator], Bounds]] = {
@@ -126,7 +126,7 @@ def coverage_table(n_sets: int, confidence: float, week_counts: list[int]) -> No
                 generator = np.random.default_rng([weeks, round(100 * nominal), len(world.name)])
                 shares = simulate(generator, world, n_sets, weeks, nominal)
                 cells = [_cell(method(shares, confidence, generator), nominal) for method in METHODS.values()]
-                stated = np.mean([share_interval(series, confidence).simulated_coverage for series in shares])
+                stated = share_intervals(shares, confidence).simulated_coverage.mean()
                 print(
                     f"{weeks:5d} {nominal:7.2f} {world.name:10} " + " ".join(f"{cell:>17}" for cell in cells) + f" {100 * stated:7.0f}",
                     flush=True,

@@ -6,6 +6,7 @@ Does not belong here: the interval itself, or what is a case.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,22 @@ from governance_assets.stats.dependent_mean import share_intervals
 
 @dataclass(frozen=True)
 class ShareBounds:
-    """Intervals (groups, columns), NaN where a group has too few units."""
+    """Intervals (groups, columns), or (spans, groups, columns), NaN where a group has too few units."""
 
     lower: Floats
     upper: Floats
     simulated_coverage: Floats
+
+
+@dataclass(frozen=True)
+class _Series:
+    """Cases and their sums in each unit, (groups, units), of those ``groups`` that have enough units in one span and column."""
+
+    span: int
+    column: int
+    groups: Counts
+    count: Floats
+    total: Floats
 
 
 def units_seen(groups: Any, units: Any, seen: Any, n_groups: int) -> Counts:
@@ -30,7 +42,8 @@ def units_seen(groups: Any, units: Any, seen: Any, n_groups: int) -> Counts:
     >>> units_seen([0, 0, 1], [5, 6, 5], [True, False, True], 2)
     array([1, 1])
     """
-    table = _table(groups, units, np.asarray(seen, dtype=np.float64), n_groups)
+    cells, n_units = _cells(groups, units, n_groups)
+    table = _table(cells, np.asarray(seen, dtype=np.float64), n_groups, n_units)
     counted: Counts = (table > 0).sum(axis=1).astype(np.int64)
     return counted
 
@@ -46,28 +59,63 @@ def share_bounds(groups: Any, units: Any, values: Any, n_groups: int, least_unit
     >>> bool(0.4 < bounds.lower[0, 0] < 0.5 < bounds.upper[0, 0] < 0.6)
     True
     """
-    matrix = np.asarray(values, dtype=np.float64)
-    result = np.full((3, n_groups, matrix.shape[1]), np.nan)
-    known = ~np.isnan(matrix)
-    shared = matrix.shape[1] > 0 and bool((known == known[:, :1]).all())
-    series = []
-    for column in range(matrix.shape[1]):
-        if column == 0 or not shared:
-            count = _table(groups, units, known[:, column].astype(np.float64), n_groups)
-            chosen = np.flatnonzero((count > 0).sum(axis=1) >= least_units)
-        total = _table(groups, units, np.where(known[:, column], matrix[:, column], 0.0), n_groups)
-        series.append((np.full(len(chosen), column), chosen, count[chosen], total[chosen]))
-    columns, rows, weights, totals = (np.concatenate(parts) for parts in zip(*series, strict=True))
-    if len(rows):
-        shares = np.clip(totals / np.where(weights > 0, weights, np.nan), 0, 1)
-        found = share_intervals(shares, confidence, weights=weights)
-        result[:, rows, columns] = found.lower, found.upper, found.simulated_coverage
+    found = share_bounds_of_spans(groups, units, values, n_groups, [(0, len(units))], least_units, confidence)
+    return ShareBounds(found.lower[0], found.upper[0], found.simulated_coverage[0])
+
+
+def share_bounds_of_spans(
+    groups: Any, units: Any, values: Any, n_groups: int, spans: Sequence[tuple[int, int]], least_units: int, confidence: float
+) -> ShareBounds:
+    """``share_bounds`` of the cases from the first to before the last position of each of ``spans``: (spans, groups, columns).
+
+    Cases whose group is negative belong to none. What a span gets does not depend on the other spans, to the last bit.
+
+    >>> hits = np.tile([[1.0], [0.0]], (30, 1))
+    >>> bounds = share_bounds_of_spans(np.zeros(60), np.repeat(np.arange(30), 2), hits, 1, [(0, 60), (0, 40)], 26, 0.9)
+    >>> np.isnan(bounds.lower).ravel().tolist()
+    [False, True]
+    """
+    columns = np.ascontiguousarray(np.asarray(values, dtype=np.float64).T)
+    result = np.full((3, len(spans), n_groups, len(columns)), np.nan)
+    every = list(_every_series(_cells(groups, units, n_groups), columns, n_groups, spans, least_units))
+    if every:
+        count = np.concatenate([series.count for series in every])
+        total = np.concatenate([series.total for series in every])
+        shares = np.clip(np.divide(total, count, out=np.zeros_like(total), where=count > 0), 0, 1)
+        found = share_intervals(shares, confidence, weights=count)
+        stop = 0
+        for series in every:
+            start, stop = stop, stop + len(series.groups)
+            for target, bound in zip(result, (found.lower, found.upper, found.simulated_coverage), strict=True):
+                target[series.span, series.groups, series.column] = bound[start:stop]
     return ShareBounds(result[0], result[1], result[2])
 
 
-def _table(groups: Any, units: Any, values: Floats, n_groups: int) -> Floats:
-    unit = np.asarray(units, dtype=np.int64)
-    first, n_units = (int(unit.min()), int(np.ptp(unit)) + 1) if len(unit) else (0, 1)
-    cell = np.asarray(groups, dtype=np.int64) * n_units + unit - first
-    sums: Floats = np.bincount(cell, weights=values, minlength=n_groups * n_units).astype(np.float64)
-    return sums.reshape(n_groups, n_units)
+def _every_series(
+    cells: tuple[Counts, int], columns: Floats, n_groups: int, spans: Sequence[tuple[int, int]], least_units: int
+) -> Iterator[_Series]:
+    cell, n_units = cells
+    known = ~np.isnan(columns)
+    is_counted_before = [column > 0 and bool((known[column] == known[column - 1]).all()) for column in range(len(columns))]
+    hits = np.where(known, columns, 0.0)
+    for number, (start, stop) in enumerate(spans):
+        count, groups = np.empty(0), np.empty(0, dtype=np.int64)
+        for column, is_known in enumerate(is_counted_before):
+            if not is_known:
+                count = _table(cell[start:stop], known[column, start:stop].astype(np.float64), n_groups, n_units)
+                groups = np.flatnonzero((count > 0).sum(axis=1) >= least_units)
+            if len(groups):
+                total = _table(cell[start:stop], hits[column, start:stop], n_groups, n_units)
+                yield _Series(number, column, groups, count[groups], total[groups])
+
+
+def _cells(groups: Any, units: Any, n_groups: int) -> tuple[Counts, int]:
+    """Place of each case in a flat table (groups, units), after its end for cases without a group, and the number of units."""
+    group, unit = np.asarray(groups, dtype=np.int64), np.asarray(units, dtype=np.int64)
+    first, n_units = (int(unit.min()), int(unit.max() - unit.min()) + 1) if len(unit) else (0, 1)
+    return np.where(group >= 0, group * n_units + unit - first, n_groups * n_units), n_units
+
+
+def _table(cell: Counts, values: Floats, n_groups: int, n_units: int) -> Floats:
+    sums: Floats = np.bincount(cell, weights=values, minlength=n_groups * n_units + 1).astype(np.float64)
+    return sums[:-1].reshape(n_groups, n_units)

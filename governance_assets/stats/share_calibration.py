@@ -103,12 +103,14 @@ def _corners(autocorrelation: Floats, mean: Floats, spread: Floats) -> list[tupl
 
 
 def _slowness(autocorrelation: Floats | tuple[float, ...]) -> Floats:
-    return 1 / (1 - np.asarray(autocorrelation))
+    slowness: Floats = 1 / (1 - np.asarray(autocorrelation, dtype=np.float64))
+    return slowness
 
 
 def _extremity(mean: Floats | tuple[float, ...]) -> Floats:
-    share = np.asarray(mean)
-    return 1 / np.sqrt(share * (1 - share))
+    share = np.asarray(mean, dtype=np.float64)
+    extremity: Floats = 1 / np.sqrt(share * (1 - share))
+    return extremity
 
 
 def _between(grid: Floats, values: Floats) -> tuple[Counts, Counts, Floats]:
