@@ -58,11 +58,15 @@ def within_bounds(truth: float, mean: Floats, cases: Floats, confidence: float) 
     >>> within_bounds(0.3, np.array([0.5, 0.9]), np.array([10.0, 10.0]), 0.9)
     array([ True, False])
     """
-    from scipy.special import betainc
+    from scipy.special import betainc, xlogy
 
     # Each interval holds its own mean, so that only the bound on the truth's side can fail.
     below = mean <= truth
     share, at = np.where(below, 1 - mean, mean), np.where(below, 1 - truth, truth)
-    hits = np.maximum(share * cases, 1e-12)
-    inside: Flags = (share <= 0) | (betainc(hits, (1 - share) * cases + 1, at) >= (1 - confidence) / 2)
+    miss, hits = (1 - confidence) / 2, np.maximum(share * cases, 1e-12)
+    # The tail of a binomial is at most the exponential of minus the divergence: where that is far below, nothing need be computed.
+    divergence = xlogy(share, share / at) + xlogy(1 - share, (1 - share) / (1 - at))
+    inside: Flags = (share <= 0) | (cases * divergence < 1 - np.log(miss))
+    close = inside & (share > 0)
+    inside[close] = betainc(hits[close], ((1 - share) * cases)[close] + 1, at[close]) >= miss
     return inside
