@@ -109,18 +109,21 @@ def _quantile_sums(source: str, keys: Sequence[str], nominal: float) -> str:
     """SQL of one row a task: sums over its quantiles, and a signature of its set of levels."""
     low, high = round((1 - nominal) / 2, _LEVEL_DECIMALS), round((1 + nominal) / 2, _LEVEL_DECIMALS)
     # Half an interval has one bound; the median belongs to both sides with half the weight.
-    below = "(CASE WHEN level < 0.5 THEN 1 WHEN level > 0.5 THEN 0 ELSE 0.5 END)::DOUBLE"
+    side = "sign(level - 0.5::DOUBLE)"
+    # A positive part is half of |x| + x to the last bit. That and counted sign bits are faster than greatest() and comparisons;
+    # zero less anything is never the negative zero, which has that bit.
     return f"""
         SELECT {_names(keys)},
                any_value(observed) AS observed,
                count(*)::BIGINT AS n_levels,
                bit_xor(hash(level)) AS signature,
                sum(abs(observed - predicted) + (2 * level - 1) * (observed - predicted)) AS score,
-               2 * sum(greatest(predicted - observed, 0) * {below}) AS overprediction,
-               2 * sum(greatest(observed - predicted, 0) * (1 - {below})) AS underprediction,
-               2 * sum(predicted * least(level, 1 - level) * (1 - 2 * {below})) AS spread,
-               sum((predicted < observed)::INTEGER)::BIGINT AS n_below,
-               sum((predicted <= observed)::INTEGER)::BIGINT AS n_at_or_below,
+               sum((abs(observed - predicted) - (observed - predicted)) * (1 - {side})) / 2 AS overprediction,
+               sum((abs(observed - predicted) + (observed - predicted)) * (1 + {side})) / 2 AS underprediction,
+               2 * sum(predicted * least(level, 1 - level) * {side}) AS spread,
+               CASE WHEN count(observed) > 0 THEN count_if(signbit(0::DOUBLE - (observed - predicted)))::BIGINT END AS n_below,
+               CASE WHEN count(observed) > 0
+                    THEN (count(*) - count_if(signbit(0::DOUBLE - (predicted - observed))))::BIGINT END AS n_at_or_below,
                max(CASE WHEN level = 0.5 THEN predicted END) AS median,
                max(CASE WHEN level < 0.5 THEN predicted END) AS inner_low,
                min(CASE WHEN level > 0.5 THEN predicted END) AS inner_high,
