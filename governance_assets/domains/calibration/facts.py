@@ -26,7 +26,7 @@ from governance_assets.policy import CalibrationPolicy, EvaluationSet, StratumWi
 from governance_assets.stats.arrays import Counts, Flags, Floats
 from governance_assets.stats.averages import Average, Averaged, averages, mean_over_groups
 from governance_assets.stats.dependent_mean import MeanShift, mean_shift
-from governance_assets.stats.grouped_shares import share_bounds, units_seen
+from governance_assets.stats.grouped_shares import share_bounds_of_spans, units_seen
 from governance_assets.stats.rank_coverage import Hits, interval_hits, pit_shares, quantile_hits, share_text
 from governance_assets.stats.skill import PairwiseSums, pairwise_sums_by_block, score_ratios
 from governance_assets.stats.skill import relative_skill as relative_skill_of
@@ -406,7 +406,7 @@ _NUMBERS = {
 _DATES = ("reference_date", "target_end_date")
 _CELL = "location and horizon"
 _DAYS = 7
-_EPOCH = dt.date(1970, 1, 1)
+_SUMS_AT_ONCE = 1 << 21
 _OVERALL = StratumWindows(stratum="overall", windows=("since_start",))
 
 
@@ -599,6 +599,7 @@ class _JudgedShares:
         self._codes, labels = tasks.strata[entry.stratum]
         self._n_groups = len(labels)
         self._hit = hits.hit[:, [hits.nominal.index(nominal) for nominal in coverages.values()]]
+        self._seen = self._weeks_seen()
         self._units: dict[tuple[int, int], Counts] = {}
         self._bounds: dict[tuple[int, int], Floats] = {}
 
@@ -612,32 +613,42 @@ class _JudgedShares:
 
     def bounds(self, where: Spans) -> Floats:
         """Lower end, upper end and simulated coverage, (windows, groups, coverages, 3)."""
-        return np.stack([self._bounds_of(span) for span in _pairs(where)])
+        missing = sorted(set(_pairs(where)) - self._bounds.keys())
+        n_units = int(np.ptp(self._tasks.reference_week)) + 1
+        at_once = max(1, _SUMS_AT_ONCE // (self._n_groups * n_units * max(1, self._hit.shape[1])))
+        for first in range(0, len(missing), at_once):
+            self._add_bounds(missing[first : first + at_once])
+        return np.stack([self._bounds[span] for span in _pairs(where)])
 
-    def _rows(self, span: tuple[int, int]) -> Counts:
-        rows = np.arange(len(self._codes))[self._tasks.slice(*span)]
-        return rows[self._codes[rows] >= 0]
+    def _weeks_seen(self) -> tuple[Counts, Counts, Counts]:
+        """Week, group and reference week of the observed tasks, each combination once, week by week."""
+        tasks, seen = self._tasks, (self._codes >= 0) & self._tasks.is_observed
+        first, n_units = tasks.reference_week.min(), np.ptp(tasks.reference_week) + 1
+        cell = (tasks.week[seen] * self._n_groups + self._codes[seen]) * n_units + tasks.reference_week[seen] - first
+        week_and_group, unit = np.divmod(np.unique(cell), n_units)
+        week, group = np.divmod(week_and_group, self._n_groups)
+        return week, group, unit
 
     def _units_of(self, span: tuple[int, int]) -> Counts:
         if span not in self._units:
-            rows = self._rows(span)
-            self._units[span] = units_seen(
-                self._codes[rows], self._tasks.reference_week[rows], self._tasks.is_observed[rows], self._n_groups
-            )
+            week, group, unit = self._seen
+            rows = slice(*np.searchsorted(week, span))
+            self._units[span] = units_seen(group[rows], unit[rows], np.ones(len(unit[rows])), self._n_groups)
         return self._units[span]
 
-    def _bounds_of(self, span: tuple[int, int]) -> Floats:
-        if span not in self._bounds:
-            made = np.full((self._n_groups, len(self.coverages), 3), np.nan)
-            if (self._units_of(span) >= self.policy.min_weeks).any():
-                rows = self._rows(span)
-                units = self._tasks.reference_week[rows]
-                found = share_bounds(
-                    self._codes[rows], units, self._hit[rows], self._n_groups, self.policy.min_weeks, self.policy.confidence
-                )
-                made = np.stack([found.lower, found.upper, found.simulated_coverage], axis=-1)
-            self._bounds[span] = made
-        return self._bounds[span]
+    def _add_bounds(self, missing: list[tuple[int, int]]) -> None:
+        places = [self._tasks.slice(*span) for span in missing]
+        found = share_bounds_of_spans(
+            self._codes,
+            self._tasks.reference_week,
+            self._hit,
+            self._n_groups,
+            [(place.start, place.stop) for place in places],
+            self.policy.min_weeks,
+            self.policy.confidence,
+        )
+        made = np.stack([found.lower, found.upper, found.simulated_coverage], axis=-1)
+        self._bounds |= dict(zip(missing, made, strict=True))
 
 
 @dataclass(frozen=True)
@@ -811,7 +822,6 @@ _DRIFT_SCHEMA = pa.schema(
 # ---------------------------------------------------------------- models against each other
 
 _COMPARED = {"quantile": ("wis", "ae_median"), "sample": ("crps", "ae_median")}
-_SUMS_AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True)
