@@ -600,6 +600,7 @@ class _JudgedShares:
         self._n_groups = len(labels)
         self._hit = hits.hit[:, [hits.nominal.index(nominal) for nominal in coverages.values()]]
         self._seen = self._weeks_seen()
+        self._units_until = self._units_from_start()
         self._units: dict[tuple[int, int], Counts] = {}
         self._bounds: dict[tuple[int, int], Floats] = {}
 
@@ -629,7 +630,17 @@ class _JudgedShares:
         week, group = np.divmod(week_and_group, self._n_groups)
         return week, group, unit
 
+    def _units_from_start(self) -> Counts:
+        """Reference weeks seen before each position of the axis, (positions, groups): each counts from where it is first seen."""
+        week, group, unit = self._seen
+        first = np.unique(np.stack([group, unit]), axis=1, return_index=True)[1]
+        new = np.zeros((len(self._tasks.axis) + 1, self._n_groups), dtype=np.int64)
+        np.add.at(new, (week[first] + 1, group[first]), 1)
+        return np.cumsum(new, axis=0)
+
     def _units_of(self, span: tuple[int, int]) -> Counts:
+        if span[0] == 0:
+            return np.asarray(self._units_until[span[1]])
         if span not in self._units:
             week, group, unit = self._seen
             rows = slice(*np.searchsorted(week, span))
