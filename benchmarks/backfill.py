@@ -54,12 +54,20 @@ def write_telemetry(folder: Path, copies: int) -> None:
             pq.write_table(lengthened(table, copies), folder / name)
     observed = pa.csv.read_csv(pa.BufferReader(made.texts["observations/observations.csv"]))
     (folder / "observations").mkdir()
-    # Rows that the sample plants as unreadable would only be refused again in every copy.
-    dated = observed.filter(pc.match_substring_regex(observed["target_end_date"].cast(pa.string()), r"^\d{4}-\d{2}-\d{2}$"))
-    dated = dated.set_column(
-        dated.column_names.index("target_end_date"), "target_end_date", dated["target_end_date"].cast(pa.string()).cast(pa.date32())
-    )
+    # Rows that the sample plants with a date that is none would only be refused again in every copy.
+    texts = observed["target_end_date"].cast(pa.string())
+    dated = observed.filter(pc.is_in(texts, value_set=pa.array([text for text in set(texts.to_pylist()) if _is_date(text)])))
+    days = dated["target_end_date"].cast(pa.string()).cast(pa.date32())
+    dated = dated.set_column(dated.column_names.index("target_end_date"), "target_end_date", days)
     pa.csv.write_csv(lengthened(dated, copies), folder / "observations" / "observations.csv")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def settings(home: Path, telemetry: Path) -> Settings:
