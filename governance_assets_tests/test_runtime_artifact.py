@@ -5,7 +5,9 @@ its contract must neither be committed nor stop the others.
 """
 
 import datetime as dt
+import inspect
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +18,7 @@ from governance_assets.contract import Contract, field
 from governance_assets.finding import Finding, Rule
 from governance_assets.policy import CalibrationPolicy, Policy
 from governance_assets.runtime import checks
-from governance_assets.runtime.artifact import DECLARATIONS, Past, Run, artifact
+from governance_assets.runtime.artifact import DECLARATIONS, Past, Run, artifact, materialize
 from governance_assets.runtime.automation import RANGE_END, RANGE_START, ranges, stale_weeks
 from governance_assets.runtime.settings import Settings
 from governance_assets.runtime.workspace import Workspace
@@ -210,3 +212,19 @@ def test_inputs_are_read_from_the_signature(toys) -> None:
     assert DECLARATIONS["toy_sums"].inputs == {"toys": Past}
     assert DECLARATIONS["toy_sums"].reads_past
     assert not DECLARATIONS["toys"].reads_past
+
+
+def test_rows_of_a_week_that_was_not_asked_for_are_refused_and_not_dropped(toys) -> None:
+    workspace, _, _ = toys
+    wide = DECLARATIONS["toys"].compute
+    stray = replace(
+        DECLARATIONS["toys"], compute=lambda run: wide(replace(run, partition_keys=(*run.partition_keys, "2021-11-01"))), inputs={}
+    )
+    judged = materialize(with_signature(stray, wide), workspace, "run", [WEEKS[0].isoformat()], {})
+    assert [(one.rows, one.findings[0].outcome) for one in judged] == [(None, "fail")]
+    assert "2021-11-01" in judged[0].findings[0].message
+
+
+def with_signature(declaration, like):
+    declaration.compute.__signature__ = inspect.signature(like)
+    return declaration

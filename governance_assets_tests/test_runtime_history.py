@@ -878,3 +878,12 @@ def test_threads_of_one_process_do_not_get_in_each_others_way(history: History, 
         thread.join()
     assert failures == []
     assert history.heads(HistoryScores)[KEY].revision == 15
+
+
+def test_a_commit_follows_a_refusal(tmp_path: Path) -> None:
+    """A partition that was only ever refused has no first revision, and the next committer must cope with that."""
+    with History.open(f"ducklake:sqlite:{tmp_path / 'catalog.sqlite'}") as history:
+        record(history, entry(week=dt.date(2025, 11, 3), rows=None))
+        record(history, entry(0.5, week=dt.date(2025, 11, 10)))
+        record(history, entry(0.25, week=dt.date(2025, 11, 3)))
+        assert {key: head.revision for key, head in history.heads(HistoryScores).items()} == {"2025-11-03": 1, "2025-11-10": 1}

@@ -10,7 +10,9 @@ import inspect
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from governance_assets.contract import WHOLE, Contract, ContractViolation, columns, conform, violations
+from governance_assets.contract import WHOLE, Contract, ContractViolation, Problem, columns, conform, violations
 from governance_assets.finding import Finding, Rule, worst
 from governance_assets.policy import Policy, Section
 from governance_assets.runtime import checks
@@ -173,7 +175,12 @@ def materialize(declaration: Declaration, workspace: Workspace, run_id: str, key
     recorded = _recorded(declaration, workspace, keys)
     with _Inputs(declaration, workspace, run_id, keys) as inputs:
         parts = _split(declaration, inputs.compute(), keys)
-        judged = [_validate_and_judge(declaration, workspace, key, part, recorded.get(key)) for key, part in parts]
+        with ThreadPoolExecutor() as threads:
+            found = list(threads.map(lambda part: _problems(declaration, part[1]), parts))
+        judged = [
+            _judge(declaration, workspace, key, part, problems, recorded.get(key))
+            for (key, part), problems in zip(parts, found, strict=True)
+        ]
         entries = [
             Entry(
                 contract=declaration.contract,
@@ -193,7 +200,11 @@ def materialize(declaration: Declaration, workspace: Workspace, run_id: str, key
 def rejudge(declaration: Declaration, workspace: Workspace, run_id: str, keys: Sequence[str], tags: Mapping[str, str]) -> list[Judged]:
     """Judge the recorded rows of the asked partitions under the present policy and commit the findings."""
     recorded = _recorded(declaration, workspace, keys)
-    judged = [_validate_and_judge(declaration, workspace, key, recorded[key], recorded[key]) for key in keys if key in recorded]
+    judged = [
+        _judge(declaration, workspace, key, recorded[key], _problems(declaration, recorded[key]), recorded[key])
+        for key in keys
+        if key in recorded
+    ]
     entries = [
         Entry(
             contract=declaration.contract,
@@ -235,20 +246,38 @@ def _split(declaration: Declaration, table: pa.Table, keys: Sequence[str]) -> li
     by = declaration.contract.partition_column()
     if by is None:
         return [(WHOLE, rows)]
-    rows = rows.sort_by(by)
+    rows = _sorted_by(rows, by)
     runs = pc.run_end_encode(rows[by].combine_chunks())
-    bounds = [0, *runs.run_ends.to_pylist()]
-    slices = {
-        str(value): rows.slice(start, end - start) for value, start, end in zip(runs.values.to_pylist(), bounds, bounds[1:], strict=False)
-    }
+    bounds = pairwise([0, *runs.run_ends.to_pylist()])
+    slices = {str(value): rows.slice(start, end - start) for value, (start, end) in zip(runs.values.to_pylist(), bounds, strict=True)}
+    strange = sorted(slices.keys() - set(keys))
+    if strange:
+        problem = Problem(by, strange[0], "only partitions that were asked for", "filter the facts", count=len(strange))
+        return [(key, ContractViolation(declaration.name, [problem])) for key in keys]
     return [(key, slices.get(key, rows.slice(0, 0))) for key in keys]
 
 
-def _validate_and_judge(
-    declaration: Declaration, workspace: Workspace, key: str, part: pa.Table | ContractViolation, recorded: pa.Table | None
+def _sorted_by(rows: pa.Table, by: str) -> pa.Table:
+    """``rows`` in the order of one column; columns are copied side by side, which copying releases the interpreter's lock for."""
+    order = pc.sort_indices(rows[by])
+    with ThreadPoolExecutor() as threads:
+        copied = list(threads.map(lambda column: column.combine_chunks().take(order), rows.columns))
+    return pa.table(copied, schema=rows.schema)
+
+
+def _problems(declaration: Declaration, part: pa.Table | ContractViolation) -> Sequence[Problem]:
+    return part.problems if isinstance(part, ContractViolation) else violations(declaration.contract, part)
+
+
+def _judge(
+    declaration: Declaration,
+    workspace: Workspace,
+    key: str,
+    part: pa.Table | ContractViolation,
+    problems: Sequence[Problem],
+    recorded: pa.Table | None,
 ) -> Judged:
     subject = declaration.name if key == WHOLE else f"{declaration.name} {key}"
-    problems = list(part.problems) if isinstance(part, ContractViolation) else violations(declaration.contract, part)
     if problems or isinstance(part, ContractViolation):
         why = "; ".join(str(problem) for problem in problems)
         return Judged(key, None, (_MATCHES.judge(subject, False, value=float(len(problems)), limit=0.0, why=why),), None)
@@ -309,14 +338,14 @@ class _Inputs:
         return hand[wanted](parameter.name)
 
     def _landed(self, feed: str) -> Landed:
-        history = self._workspace.history
+        manifest = self._workspace.history.rows(feed)
         touched = False
-        for week, used in landed_inputs(history, feed):
+        for week, used in landed_inputs(manifest, feed):
             if week in self._used:
                 self._used[week].append(used)
                 touched = True
         weeks = [dt.date.fromisoformat(key) for key in self._keys]
-        view = landed_relation(self._connection, feed, history.rows(feed), self._workspace.settings.home, weeks)
+        view = landed_relation(self._connection, feed, manifest, self._workspace.settings.home, weeks)
         return Landed(view, not touched)
 
     def _same(self, name: str) -> Same:
@@ -338,12 +367,12 @@ class _Inputs:
         return name, rows.num_rows == 0
 
 
-def landed_inputs(history: History, feed: str) -> Iterator[tuple[str, Input]]:
-    """Every week that a landed file of ``feed`` touches, with the file's rows of that week as an input.
+def landed_inputs(manifest: pa.Table, feed: str) -> Iterator[tuple[str, Input]]:
+    """Every week that a landed file of the ``manifest`` touches, with the file's rows of that week as an input.
 
     The digest is that of the week's rows: a file that grows by a week leaves the weeks before as they were.
     """
-    for file in history.rows(feed).select(["origin", "weeks", "week_digests"]).to_pylist():
+    for file in manifest.select(["origin", "weeks", "week_digests"]).to_pylist():
         for week, digest in zip(file["weeks"].split(","), file["week_digests"].split(","), strict=True):
             if week:
                 yield week, Input(feed, file["origin"], 0, digest)

@@ -243,7 +243,7 @@ def expected_inputs(workspace: Workspace, declaration: Declaration) -> dict[str,
     last = open_week(workspace.as_of).isoformat()
     found: dict[str, set[Input]] = {}
     for feed in (name for name, kind in declaration.inputs.items() if issubclass(kind, Landed)):
-        for week, used in landed_inputs(workspace.history, feed):
+        for week, used in landed_inputs(workspace.history.rows(feed), feed):
             if FIRST_WEEK.isoformat() <= week <= last:
                 found.setdefault(week, set()).add(used)
     heads = {name: head_inputs(workspace.history, name) for name, kind in declaration.inputs.items() if not issubclass(kind, Landed)}

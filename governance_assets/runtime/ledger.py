@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -100,7 +100,7 @@ def newest_entries(condition: str) -> str:
         """
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Input:
     """Something recorded that an entry was computed from.
 
@@ -269,17 +269,21 @@ _INSTANTS = ("as_of", "recorded_at", "first_recorded_at")
 
 def to_note(row: Mapping[str, Any]) -> dict[str, Any]:
     """A ledger row as ``state_after`` takes it, in the words of JSON."""
-    return {name: value.isoformat() if name in _INSTANTS else value for name, value in row.items()}
+    return {name: value.isoformat() if name in _INSTANTS and value else value for name, value in row.items()}
 
 
 def from_note(note: Mapping[str, Any]) -> dict[str, Any]:
     """The inverse of ``to_note``."""
-    return {name: dt.datetime.fromisoformat(value) if name in _INSTANTS else value for name, value in note.items()}
+    return {name: dt.datetime.fromisoformat(value) if name in _INSTANTS and value else value for name, value in note.items()}
 
 
 def inputs_text(inputs: Iterable[Input]) -> str:
     """The inputs as JSON, sorted, each once."""
-    return json.dumps([asdict(one) for one in sorted(set(inputs))], separators=(",", ":"))
+    return json.dumps([vars(one) for one in sorted(set(inputs), key=_address)], separators=(",", ":"))
+
+
+def _address(one: Input) -> tuple[str, str, int, str]:
+    return one.artifact, one.partition_key, one.revision, one.sha256
 
 
 def findings_digest(findings: Sequence[Finding]) -> str:

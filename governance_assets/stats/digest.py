@@ -22,6 +22,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -32,6 +33,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 HEADER = b"governance-table-1\n"
+_THREADS = 4
+_MANY_ROWS = 50_000
 _NOT_A_NUMBER = np.uint64(0x7FF8000000000000)
 
 Integers = npt.NDArray[np.int64]
@@ -62,11 +65,13 @@ def part_digests(table: pa.Table, key: Sequence[str], part_rows: Sequence[int]) 
         raise ValueError(f"key column {', '.join(missing)} is not among {', '.join(table.column_names)}")
     if sum(part_rows) != table.num_rows:
         raise ValueError(f"the parts have {sum(part_rows)} rows, the table has {table.num_rows}")
-    columns = [_column(name, table[name]) for name in table.column_names]
-    order = _order(columns, [table.column_names.index(name) for name in key], part_rows)
-    encoded = [_encode(column, order) for column in columns]
     ends = np.cumsum([0, *part_rows])
-    return [_digest(encoded, int(start), int(end)) for start, end in pairwise(ends)]
+    # Copying and hashing release the interpreter's lock; below this size threads cost more than they save.
+    with ThreadPoolExecutor(_THREADS if table.num_rows >= _MANY_ROWS else 1) as threads:
+        columns = list(threads.map(lambda name: _column(name, table[name]), table.column_names))
+        order = _order(columns, [table.column_names.index(name) for name in key], part_rows)
+        encoded = list(threads.map(lambda column: _encode(column, order), columns))
+        return list(threads.map(lambda part: _digest(encoded, int(part[0]), int(part[1])), pairwise(ends)))
 
 
 @dataclass(frozen=True)
