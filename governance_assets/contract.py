@@ -162,6 +162,12 @@ def arrow_schema(contract: type[Contract]) -> pa.Schema:
     return pa.schema([pa.field(c.name, c.type, nullable=c.is_nullable) for c in columns(contract)])
 
 
+@functools.cache
+def _plain_schema(contract: type[Contract]) -> pa.Schema:
+    # Nullability is judged by violations(), which counts; a non-null Arrow field would only crash later.
+    return pa.schema([pa.field(declared.name, declared.type) for declared in arrow_schema(contract)])
+
+
 def empty(contract: type[Contract]) -> pa.Table:
     """A table of ``contract`` without rows."""
     return arrow_schema(contract).empty_table()
@@ -172,20 +178,22 @@ def conform(contract: type[Contract], table: pa.Table) -> pa.Table:
 
     Raises ContractViolation when a column is missing, unknown or cannot be cast without loss.
     """
-    schema = arrow_schema(contract)
+    if table.schema.equals(_plain_schema(contract)):
+        return table
+    schema, names = arrow_schema(contract), table.column_names
     problems = [
         Problem(name, "no such column", f"a column of type {schema.field(name).type}", "add it to the frame")
         for name in schema.names
-        if name not in table.column_names
+        if name not in names
     ] + [
         Problem(name, "an undeclared column", f"one of {', '.join(schema.names)}", "declare it or drop it")
-        for name in table.column_names
+        for name in names
         if name not in schema.names
     ]
     problems += [
-        Problem(name, f"{table.column_names.count(name)} columns of this name", "one", "drop or rename the others")
+        Problem(name, f"{names.count(name)} columns of this name", "one", "drop or rename the others")
         for name in schema.names
-        if table.column_names.count(name) > 1
+        if names.count(name) > 1
     ]
     if problems:
         raise ContractViolation(contract.artifact, problems)
@@ -198,8 +206,7 @@ def conform(contract: type[Contract], table: pa.Table) -> pa.Table:
             problems.append(Problem(declared.name, found, str(declared.type), "cast it before returning it"))
     if problems:
         raise ContractViolation(contract.artifact, problems)
-    # Nullability is judged by validate(), which counts; a non-null Arrow field would only crash later.
-    return pa.table(arrays, schema=pa.schema([pa.field(f.name, f.type) for f in schema]))
+    return pa.table(arrays, schema=_plain_schema(contract))
 
 
 def violations(contract: type[Contract], table: pa.Table) -> list[Problem]:
