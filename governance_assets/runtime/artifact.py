@@ -175,12 +175,7 @@ def materialize(declaration: Declaration, workspace: Workspace, run_id: str, key
     recorded = _recorded(declaration, workspace, keys)
     with _Inputs(declaration, workspace, run_id, keys) as inputs:
         parts = _split(declaration, inputs.compute(), keys)
-        with ThreadPoolExecutor() as threads:
-            found = list(threads.map(lambda part: _problems(declaration, part[1]), parts))
-        judged = [
-            _judge(declaration, workspace, key, part, problems, recorded.get(key))
-            for (key, part), problems in zip(parts, found, strict=True)
-        ]
+        judged = [_judge(declaration, workspace, key, part, recorded.get(key)) for key, part in parts]
         entries = [
             Entry(
                 contract=declaration.contract,
@@ -200,11 +195,7 @@ def materialize(declaration: Declaration, workspace: Workspace, run_id: str, key
 def rejudge(declaration: Declaration, workspace: Workspace, run_id: str, keys: Sequence[str], tags: Mapping[str, str]) -> list[Judged]:
     """Judge the recorded rows of the asked partitions under the present policy and commit the findings."""
     recorded = _recorded(declaration, workspace, keys)
-    judged = [
-        _judge(declaration, workspace, key, recorded[key], _problems(declaration, recorded[key]), recorded[key])
-        for key in keys
-        if key in recorded
-    ]
+    judged = [_judge(declaration, workspace, key, recorded[key], recorded[key]) for key in keys if key in recorded]
     entries = [
         Entry(
             contract=declaration.contract,
@@ -265,19 +256,11 @@ def _sorted_by(rows: pa.Table, by: str) -> pa.Table:
     return pa.table(copied, schema=rows.schema)
 
 
-def _problems(declaration: Declaration, part: pa.Table | ContractViolation) -> Sequence[Problem]:
-    return part.problems if isinstance(part, ContractViolation) else violations(declaration.contract, part)
-
-
 def _judge(
-    declaration: Declaration,
-    workspace: Workspace,
-    key: str,
-    part: pa.Table | ContractViolation,
-    problems: Sequence[Problem],
-    recorded: pa.Table | None,
+    declaration: Declaration, workspace: Workspace, key: str, part: pa.Table | ContractViolation, recorded: pa.Table | None
 ) -> Judged:
     subject = declaration.name if key == WHOLE else f"{declaration.name} {key}"
+    problems = part.problems if isinstance(part, ContractViolation) else violations(declaration.contract, part)
     if problems or isinstance(part, ContractViolation):
         why = "; ".join(str(problem) for problem in problems)
         return Judged(key, None, (_MATCHES.judge(subject, False, value=float(len(problems)), limit=0.0, why=why),), None)
