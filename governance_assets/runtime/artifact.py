@@ -9,7 +9,7 @@ import datetime as dt
 import inspect
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -322,32 +322,40 @@ class _Inputs:
 
     def _landed(self, feed: str) -> Landed:
         manifest = self._workspace.history.rows(feed)
-        touched = False
-        for week, used in landed_inputs(manifest, feed):
-            if week in self._used:
-                self._used[week].append(used)
-                touched = True
+        is_touched = self._use(Landed, list(landed_inputs(manifest, feed)))
         weeks = [dt.date.fromisoformat(key) for key in self._keys]
         view = landed_relation(self._connection, feed, manifest, self._workspace.settings.home, weeks)
-        return Landed(view, not touched)
+        return Landed(view, not is_touched)
 
     def _same(self, name: str) -> Same:
         recorded = head_inputs(self._workspace.history, name)
-        keys = [key for key in self._keys if key in recorded]
-        for key in keys:
-            self._used[key].append(recorded[key])
-        return Same(*self._view(name, keys))
+        self._use(Same, list(recorded.items()))
+        return Same(*self._view(name, [key for key in self._keys if key in recorded]))
 
     def _past(self, name: str) -> Past:
         recorded = head_inputs(self._workspace.history, name)
-        for key, inputs in self._used.items():
-            inputs += [used for past, used in recorded.items() if past <= key]
+        self._use(Past, list(recorded.items()))
         return Past(*self._view(name, [key for key in recorded if key <= max(self._keys)]))
+
+    def _use(self, kind: type[View], recorded: Sequence[tuple[str, Input]]) -> bool:
+        before = sum(map(len, self._used.values()))
+        for key, used in used_by(kind, recorded, self._used):
+            self._used[key].append(used)
+        return sum(map(len, self._used.values())) > before
 
     def _view(self, name: str, keys: Sequence[str]) -> tuple[str, bool]:
         rows = self._workspace.history.rows(DECLARATIONS[name].contract, keys)
         self._connection.register(name, rows)
         return name, rows.num_rows == 0
+
+
+def used_by(kind: type[View], recorded: Sequence[tuple[str, Input]], keys: Collection[str]) -> Iterator[tuple[str, Input]]:
+    """Which of the ``recorded`` inputs, by their partition, each of the partitions ``keys`` is computed from."""
+    for key, used in recorded:
+        if issubclass(kind, Past):
+            yield from ((later, used) for later in keys if key <= later)
+        elif key in keys:
+            yield key, used
 
 
 def landed_inputs(manifest: pa.Table, feed: str) -> Iterator[tuple[str, Input]]:

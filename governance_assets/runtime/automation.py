@@ -5,22 +5,23 @@ Belongs here: when a run is requested and for which partitions. Does not belong 
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
+from governance_assets.policy import Policy
+from governance_assets.runtime import calendar
 from governance_assets.runtime.artifact import (
     DECLARATIONS,
     FIRST_WEEK,
     PARTITIONS,
     Declaration,
     Landed,
-    Past,
-    Same,
     head_inputs,
     landed_inputs,
+    used_by,
 )
 from governance_assets.runtime.ledger import Input, inputs_text, sha256
 from governance_assets.runtime.periods import WEEK, open_week, week_of
@@ -56,14 +57,15 @@ def jobs() -> list[Any]:
 
 
 def schedules() -> list[dg.ScheduleDefinition]:
-    """The nightly line of the calibration history (B20)."""
+    """The nightly line of the calibration history (B20), and the nightly compaction."""
+    append = next(one for one in calendar.schedules(Policy().calendar) if one.id == "calibration_append")
 
     @dg.schedule(
         job_name=NIGHTLY_JOB,
-        cron_schedule="30 6 * * *",
+        cron_schedule=append.cron,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every night at 06:30 UTC: intake, then a revision of the open week.",
+        description=f"Every night at {append.time} UTC: intake, then a revision of the open week.",
     )
     def nightly_open_week(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         day = context.scheduled_execution_time.date()
@@ -181,10 +183,11 @@ def next_work(workspace: Workspace, *, judged_by: str | None = None) -> list[Wor
     """
     roots = [declaration for declaration in weekly() if not _weekly_inputs(declaration)]
     for group in (roots, [declaration for declaration in weekly() if declaration not in roots]):
-        weeks = sorted({week for declaration in group for week in stale_weeks(workspace, declaration, judged_by=judged_by)})
+        expected = [expected_inputs(workspace, declaration) for declaration in group]
+        stale = [_stale(workspace, declaration, inputs, judged_by) for declaration, inputs in zip(group, expected, strict=True)]
+        weeks = sorted({week for found in stale for week in found})
         if weeks:
             names = tuple(d.name for d in weekly() if any(d is one or _reads(d, one.name) for one in group))
-            expected = [expected_inputs(workspace, declaration) for declaration in group]
             return [
                 Work(names, first, last, sha256("".join(one.get(week, "") for one in expected for week in weeks if first <= week <= last)))
                 for first, last in ranges(weeks)
@@ -206,10 +209,14 @@ def stale_weeks(workspace: Workspace, declaration: Declaration, *, judged_by: st
 
     With ``judged_by`` (a policy digest) a week judged by another policy, or made by other code, is stale as well.
     """
+    return _stale(workspace, declaration, expected_inputs(workspace, declaration), judged_by)
+
+
+def _stale(workspace: Workspace, declaration: Declaration, expected: Mapping[str, str], judged_by: str | None) -> list[str]:
     heads = workspace.history.heads(declaration.name)
     code = code_version(declaration.contract.domain())
     stale = []
-    for week, inputs in sorted(expected_inputs(workspace, declaration).items()):
+    for week, inputs in sorted(expected.items()):
         head = heads.get(week)
         is_current = head is not None and head.inputs_sha256 == sha256(inputs)
         if is_current and judged_by is not None and head is not None:
@@ -241,19 +248,15 @@ def _reads(declaration: Declaration, name: str) -> bool:
 def expected_inputs(workspace: Workspace, declaration: Declaration) -> dict[str, str]:
     """For every week that telemetry touches up to the open one, the inputs a computation would use now, as the ledger writes them."""
     last = open_week(workspace.as_of).isoformat()
-    found: dict[str, set[Input]] = {}
-    for feed in (name for name, kind in declaration.inputs.items() if issubclass(kind, Landed)):
-        for week, used in landed_inputs(workspace.history.rows(feed), feed):
-            if FIRST_WEEK.isoformat() <= week <= last:
-                found.setdefault(week, set()).add(used)
-    heads = {name: head_inputs(workspace.history, name) for name, kind in declaration.inputs.items() if not issubclass(kind, Landed)}
-    for recorded in heads.values():
-        for week in recorded:
-            found.setdefault(week, set())
-    for name, recorded in heads.items():
-        for week, inputs in found.items():
-            if issubclass(declaration.inputs[name], Same) and week in recorded:
-                inputs.add(recorded[week])
-            if issubclass(declaration.inputs[name], Past):
-                inputs |= {used for past, used in recorded.items() if past <= week}
+    recorded: dict[str, list[tuple[str, Input]]] = {}
+    for name, kind in declaration.inputs.items():
+        if issubclass(kind, Landed):
+            landed = landed_inputs(workspace.history.rows(name), name)
+            recorded[name] = [(week, used) for week, used in landed if FIRST_WEEK.isoformat() <= week <= last]
+        else:
+            recorded[name] = list(head_inputs(workspace.history, name).items())
+    found: dict[str, set[Input]] = {week: set() for inputs in recorded.values() for week, _ in inputs}
+    for name, kind in declaration.inputs.items():
+        for week, used in used_by(kind, recorded[name], found):
+            found[week].add(used)
     return {week: inputs_text(inputs) for week, inputs in found.items()}

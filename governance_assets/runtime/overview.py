@@ -34,20 +34,18 @@ def states(workspace: Workspace) -> tuple[ArtifactState, ...]:
     return tuple(_state(workspace, declaration) for declaration in DECLARATIONS.values())
 
 
-def findings_of(history: History, artifact: str, partitions: Sequence[str] | None = None) -> dict[str, tuple[Finding, ...]]:
+def _findings_of(history: History, artifact: str) -> dict[str, tuple[Finding, ...]]:
     """The findings that hold now, by partition."""
-    table = history.findings(artifact)
     found: dict[str, list[Finding]] = {}
-    for row in table.to_pylist():
-        if partitions is None or row["partition_key"] in partitions:
-            found.setdefault(row["partition_key"], []).append(Finding(**{name: row[name] for name in Finding.model_fields}))
+    for row in history.findings(artifact).to_pylist():
+        found.setdefault(row["partition_key"], []).append(Finding(**{name: row[name] for name in Finding.model_fields}))
     return {key: tuple(values) for key, values in found.items()}
 
 
 def _state(workspace: Workspace, declaration: Declaration) -> ArtifactState:
     history, contract = workspace.history, declaration.contract
     heads = history.heads(declaration.name)
-    findings = findings_of(history, declaration.name)
+    findings = _findings_of(history, declaration.name)
     base: dict[str, Any] = {
         "artifact": declaration.name,
         "domain": contract.domain(),

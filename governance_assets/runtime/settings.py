@@ -52,7 +52,7 @@ class Settings:
             history=env.get("GOVERNANCE_HISTORY", f"ducklake:sqlite:{home / 'history' / 'catalog.sqlite'}"),
             data_path=env.get("GOVERNANCE_DATA_PATH"),
             policy_file=Path(policy_file).absolute() if policy_file else None,
-            as_of=_instant(env["GOVERNANCE_AS_OF"], "GOVERNANCE_AS_OF") if env.get("GOVERNANCE_AS_OF") else None,
+            as_of=parse_instant(env["GOVERNANCE_AS_OF"], "GOVERNANCE_AS_OF") if env.get("GOVERNANCE_AS_OF") else None,
         )
 
     def site(self) -> Path:
@@ -81,17 +81,13 @@ class Settings:
         return self.as_of or policy.clock.as_of or clock.now()
 
 
-def _instant(text: str, name: str) -> dt.datetime:
+def parse_instant(text: str, name: str) -> dt.datetime:
+    """An ISO instant, UTC when no offset is written. Raises SettingsError naming ``name``."""
     try:
         instant = dt.datetime.fromisoformat(text)
     except ValueError:
         raise SettingsError(f"{name}: found {text!r}, expected an ISO instant; write it as 2025-11-20T00:00Z") from None
     return instant if instant.tzinfo else instant.replace(tzinfo=dt.UTC)
-
-
-def parse_instant(text: str, name: str) -> dt.datetime:
-    """An ISO instant, UTC when no offset is written. Raises SettingsError naming ``name``."""
-    return _instant(text, name)
 
 
 def _yaml(path: Path) -> Any:
