@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import math
+import random
 import struct
 
 import pyarrow as pa
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance_assets.stats.digest import part_digests, table_digest
+from governance_assets.stats import merkle
+from governance_assets.stats.digest import cell_proof, part_digests, table_digest
 
 INSTANT = pa.timestamp("us", tz="UTC")
 SCHEMA = pa.schema(
@@ -49,20 +51,33 @@ def same(left: object, right: object) -> bool:
     return left == right
 
 
+def plain_leaf(field: pa.Field, cells: list) -> bytes:
+    """One column's block by the module's docstring, cell by cell."""
+    name = field.name.encode()
+    bits = sum((cell is not None) << number for number, cell in enumerate(cells))
+    out = [struct.pack("<I", len(name)), name, KINDS[field.type], struct.pack("<Q", len(cells))]
+    out.append(bits.to_bytes((len(cells) + 7) // 8, "little"))
+    if field.type == pa.string():
+        texts = [(cell or "").encode() for cell in cells]
+        out += [struct.pack("<q", len(text)) for text in texts] + texts
+    else:
+        out += [ENCODE[field.type](cell) for cell in cells]
+    return b"".join(out)
+
+
+def plain_root(leaves: list[bytes]) -> bytes:
+    """RFC 6962, section 2.1, word by word."""
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\0" + leaves[0]).digest()
+    left = 1 << ((len(leaves) - 1).bit_length() - 1)
+    return hashlib.sha256(b"\1" + plain_root(leaves[:left]) + plain_root(leaves[left:])).digest()
+
+
 def plain_digest(rows: list[tuple], schema: pa.Schema = SCHEMA) -> str:
-    """The encoding of the module's docstring, cell by cell, for rows that are in order already."""
-    out = [b"governance-table-1\n", struct.pack("<QQ", len(rows), len(schema))]
-    for index, field in enumerate(schema):
-        cells = [row[index] for row in rows]
-        name = field.name.encode()
-        bits = sum((cell is not None) << number for number, cell in enumerate(cells))
-        out += [struct.pack("<I", len(name)), name, KINDS[field.type], bits.to_bytes((len(cells) + 7) // 8, "little")]
-        if field.type == pa.string():
-            texts = [(cell or "").encode() for cell in cells]
-            out += [struct.pack("<q", len(text)) for text in texts] + texts
-        else:
-            out += [ENCODE[field.type](cell) for cell in cells]
-    return hashlib.sha256(b"".join(out)).hexdigest()
+    """The encoding of the module's docstring for rows that are in order already."""
+    blocks = [rows[start : start + 512] for start in range(0, len(rows), 512)] or [[]]
+    leaves = [plain_leaf(field, [row[index] for row in block]) for block in blocks for index, field in enumerate(schema)]
+    return hashlib.sha256(b"governance-table-2\n" + struct.pack("<QQQ", len(rows), len(schema), 512) + plain_root(leaves)).hexdigest()
 
 
 KINDS = {pa.string(): b"t", pa.bool_(): b"b", pa.int64(): b"i", pa.float64(): b"f", pa.date32(): b"d", INSTANT: b"u"}
@@ -84,10 +99,10 @@ ENCODE = {
 }
 
 GOLDEN = [
-    ([], "27adf64ff3c5823339cf03bb1c67b06fdd9da2896ca9aabc7c45e7e586930c98"),
-    ([ROW], "a85896cae3fed875e38de8b81d2a0c3f305a7e64d99541496b38eac9b4b1bfe3"),
-    ([OTHER, ROW], "3fd13cf4c598d858d8d535d578cbf5c868682b080c8df669d6147066c5b3d9ed"),
-    ([OTHER, ROW, MISSING], "567fb78a25a29e027c216b17d333fb6b0354b8659503d661fc381be8cd23cf30"),
+    ([], "7ffb255548dff251efd317b72918a5a77ffe93ece6874909e79d47af5915f3c9"),
+    ([ROW], "f64f73a463c1bc6a98364d5009719edcaef048130a7ca34a5f2635da8c0ac1e7"),
+    ([OTHER, ROW], "039cb505476788e46f701c9375963a22559c94f5dad414a95a10d73245bc7a00"),
+    ([OTHER, ROW, MISSING], "1b0e899ae7d32ae812b24364fe66375bb9762f7713e557f998aafd24d8c95324"),
 ]
 
 
@@ -102,6 +117,49 @@ def test_golden_digests_stand_for_ever(rows: list[tuple], expected: str):
 def test_one_row_tables_follow_the_written_encoding(rows: list[tuple]):
     for row in rows:
         assert table_digest(table([row]), WHOLE_KEY) == plain_digest([row])
+
+
+@pytest.mark.parametrize("count", [511, 512, 513, 1024, 1200])
+def test_blocks_follow_the_written_encoding(count: int):
+    rows = [(None if n % 7 == 0 else f"{n:05}", *(OTHER if n % 3 else ROW)[1:3], float(n), *MISSING[4:]) for n in range(count)]
+    ordered = sorted(rows, key=lambda row: (row[0] is None, row[0], row[3]))
+    shuffled = random.Random(count).sample(rows, count)
+    assert table_digest(table(shuffled), ["name", "value"]) == plain_digest(ordered)
+    parts = [*shuffled, *rows[:5]]
+    assert part_digests(table([*parts, *parts]), ["name", "value"], [count, 5, 0, count, 5]) == [
+        plain_digest(ordered),
+        five := plain_digest(sorted(rows[:5], key=lambda row: (row[0] is None, row[0]))),
+        plain_digest([]),
+        plain_digest(ordered),
+        five,
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 512, 1100])
+def test_a_cell_is_proved_by_its_block_and_path(count: int):
+    rows = [(f"{n:05}", *(OTHER if n % 3 else ROW)[1:3], float(n), *MISSING[4:]) for n in random.Random(count).sample(range(count), count)]
+    content = table(rows)
+    for row in {0, count // 2, count - 1}:
+        proof = cell_proof(content, ["name"], row, ["value", "name"])
+        assert (proof.row_count, proof.column_count) == (count, len(SCHEMA))
+        for leaf, field in zip(proof.leaves, (SCHEMA.field("value"), SCHEMA.field("name")), strict=True):
+            block = sorted(int(each[0]) for each in rows)[int(rows[row][0]) // 512 * 512 :][:512]
+            assert leaf.data == plain_leaf(field, [f"{n:05}" if leaf.name == "name" else float(n) for n in block])
+            assert block[proof.row_in_block] == int(rows[row][0])
+            blocks = max(-(-count // 512), 1)
+            root = merkle.root_from_path(merkle.leaf_hash(leaf.data), leaf.index, blocks * len(SCHEMA), leaf.path)
+            size = struct.pack("<QQQ", count, len(SCHEMA), 512)
+            assert hashlib.sha256(b"governance-table-2\n" + size + bytes.fromhex(root)).hexdigest() == table_digest(content, ["name"])
+
+
+def test_a_cell_that_is_not_there_is_refused():
+    content = table([ROW])
+    with pytest.raises(IndexError, match="found row 1 of a table of 1 rows"):
+        cell_proof(content, ["name"], 1, ["value"])
+    with pytest.raises(IndexError, match="found row -1"):
+        cell_proof(content, ["name"], -1, ["value"])
+    with pytest.raises(ValueError, match="column price is not among name"):
+        cell_proof(content, ["name"], 0, ["price"])
 
 
 @given(rows=ROWS, data=st.data())
@@ -206,4 +264,4 @@ def test_wrong_arguments_are_refused():
 
 
 def test_a_table_without_columns_has_a_digest():
-    assert table_digest(pa.table({}), []) == hashlib.sha256(b"governance-table-1\n" + bytes(16)).hexdigest()
+    assert table_digest(pa.table({}), []) == hashlib.sha256(b"governance-table-2\n" + struct.pack("<QQQ", 0, 0, 512)).hexdigest()
