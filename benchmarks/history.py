@@ -27,6 +27,8 @@ import pyarrow.parquet as pq
 from benchmarks import _harness
 from governance_assets.contract import Contract, arrow_schema, field
 from governance_assets.finding import Rule
+from governance_assets.policy import AlertsPolicy
+from governance_assets.runtime.alerts.transitions import Alerting
 from governance_assets.runtime.history import Entry, History, Input, Provenance
 from governance_assets.runtime.store import Store
 from governance_assets.stats.digest import table_digest
@@ -191,7 +193,8 @@ def _entry(week: dt.date, draw: random.Random) -> Entry:
 
 
 def _provenance() -> Provenance:
-    return Provenance("r" * 36, INSTANT, "", "c" * 40, False, "p" * 64, ("governance run --week 2025-11-03",), "benchmark")
+    command = ("governance run --week 2025-11-03",)
+    return Provenance("r" * 36, INSTANT, "", "c" * 40, False, "p" * 64, command, "benchmark", "{}", Alerting.by(AlertsPolicy(), INSTANT))
 
 
 def _timed(work: Callable[[], object]) -> float:

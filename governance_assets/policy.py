@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -471,6 +471,12 @@ class EscalationStep(Section):
     action: str = Field(min_length=1, description="What that role is asked to do")
     source: str = Field(default="", description="Inventory ids")
 
+    @property
+    def text(self) -> str:
+        """The step in words, which also tell it from every other step of its priority."""
+        time = "business hours" if self.is_business_time else "hours"
+        return f"{self.role}: {self.action} ({self.priority}, open for more than {self.after_hours:g} {time})"
+
 
 class MissedActivity(Section):
     """An activity of the calendar whose absence is escalated."""
@@ -481,9 +487,21 @@ class MissedActivity(Section):
     is_urgent: bool = Field(default=False, description="Whether the message is marked urgent")
     source: str = Field(default="", description="Inventory ids")
 
+    @property
+    def text(self) -> str:
+        """What its role is asked to do, in words."""
+        return f"{self.role}: see that {self.activity} takes place{' (urgent)' if self.is_urgent else ''}"
+
 
 class AlertsPolicy(Section):
     """What becomes an alert, who is told, how often and how late."""
+
+    DELIVERY: ClassVar[set[str]] = {
+        *("drain_interval_s", "max_attempts", "backoff_s", "max_backoff_s", "suppression_minutes", "max_messages_per_hour"),
+        *("quiet_start", "quiet_end", "quiet_severities", "channels", "routes", "site_url"),
+        *("reminders", "max_reminder_age_hours", "status_artifacts"),
+    }
+    """Values that say how a message is sent; no verdict depends on them."""
 
     max_partition_age_days: float = setting(
         35.0,
@@ -545,7 +563,7 @@ class AlertsPolicy(Section):
     )
     missed: tuple[MissedActivity, ...] = setting(
         (
-            MissedActivity(activity="sync", artifact="repository_sync", role="programme_owner", source="C71"),
+            MissedActivity(activity="repository_sync", artifact="repository_sync", role="programme_owner", source="C71"),
             MissedActivity(activity="plan_update", artifact="plan_dashboard", role="programme_owner", source="C72"),
             MissedActivity(activity="issue_review", artifact="issue_report", role="architect", source="C73"),
             MissedActivity(activity="assessment", artifact="scorecard_360", role="programme_owner", is_urgent=True, source="C74"),
@@ -553,6 +571,21 @@ class AlertsPolicy(Section):
         unit="activities",
         source="C71 C72 C73 C74",
         why="an activity that did not take place is as loud as one that failed; how late is the calendar's",
+    )
+    reminders: tuple[str, ...] = setting(
+        ("plan_update_reminder", "issue_review_reminder", "assessment_reminder"),
+        unit="ids of the calendar",
+        source="C10 C23 C39",
+        why="these are sent when their time comes; the daily status notes are a habit and need no message",
+    )
+    max_reminder_age_hours: float = setting(
+        24.0, unit="hours", gt=0, source="P", why="a reminder that could not be sent for a day is noise: it is recorded and not sent"
+    )
+    status_artifacts: tuple[str, ...] = setting(
+        ("forecast_scores", "calibration_metrics", "relative_skill"),
+        unit="artifacts",
+        source="B22",
+        why="the nightly message tells how these stand; it follows their nightly run",
     )
     channels: tuple[ChannelPolicy, ...] = setting(
         (ChannelPolicy(name="console", kind="console"), ChannelPolicy(name="file", kind="file", target="alerts/alerts.jsonl")),
@@ -566,10 +599,20 @@ class AlertsPolicy(Section):
     )
     site_url: str = setting("", unit="URL", source="P", why="where the site is served; links are file paths when empty")
 
+    def priority_of(self, rule: str, severity: str) -> str:
+        """The priority of a failure of ``rule``: its own, else that of its severity."""
+        own = next((entry.priority for entry in self.rule_priorities if entry.rule == rule), None)
+        return own or (self.error_priority if severity == "error" else self.warn_priority)
+
+    def steps_of(self, priority: str) -> tuple[EscalationStep, ...]:
+        """The steps for what has this priority, the earliest first."""
+        return tuple(sorted((step for step in self.escalation if step.priority == priority), key=lambda step: step.after_hours))
+
     @model_validator(mode="after")
     def _every_message_has_a_way(self) -> AlertsPolicy:
         names = [channel.name for channel in self.channels]
-        _refuse_repeats(names)
+        for repeatable in (names, [step.text for step in self.escalation], [one.activity for one in self.missed]):
+            _refuse_repeats(repeatable)
         unknown = sorted({name for route in self.routes for name in route.channels} - set(names))
         if unknown:
             raise ValueError(f"routes name unknown channels {', '.join(unknown)}; known are {', '.join(names)}")
@@ -621,9 +664,14 @@ def policy_from(overrides: Mapping[str, Any] | None) -> Policy:
 
 
 def digest(policy: Policy) -> str:
-    """SHA-256 of every value of the policy, in a fixed order."""
-    text = json.dumps(policy.model_dump(mode="json"), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    """SHA-256 of every value of the policy that a verdict can depend on, in a fixed order."""
+    return hashlib.sha256(judging_text(policy).encode()).hexdigest()
+
+
+def judging_text(policy: Policy) -> str:
+    """The values that judge, as canonical JSON. How an alert is sent judges nothing: a new channel makes no verdict stale."""
+    judging = policy.model_dump(mode="json", exclude={"alerts": AlertsPolicy.DELIVERY})
+    return json.dumps(judging, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
 def catalogue(policy: Policy) -> Iterator[dict[str, str]]:

@@ -20,8 +20,10 @@ from hypothesis import strategies as st
 from governance_assets import contract as contracts
 from governance_assets.contract import Contract, ContractViolation, arrow_schema, field
 from governance_assets.finding import Finding, Rule
+from governance_assets.policy import AlertsPolicy
 from governance_assets.runtime import commit_lock
 from governance_assets.runtime import store as stores
+from governance_assets.runtime.alerts.transitions import Alerting
 from governance_assets.runtime.history import Entry, History, HistoryBusy, HistoryError, Input, Provenance, QueryError, Receipt
 from governance_assets.stats.digest import table_digest
 
@@ -127,7 +129,8 @@ def entry(*values: float | None, week: dt.date = WEEK, **changes: object) -> Ent
 
 
 def provenance(**changes: object) -> Provenance:
-    made = Provenance("run 1", NOON, "package 1", "abc", False, "policy 1", ("governance run",), "somebody")
+    alerting = Alerting.by(AlertsPolicy(), NOON)
+    made = Provenance("run 1", NOON, "package 1", "abc", False, "policy 1", ("governance run",), "somebody", "", alerting)
     return replace(made, **changes)
 
 
@@ -605,7 +608,7 @@ def test_sql_sees_every_artifact_the_ledger_and_the_findings(history: History, c
     assert answer == [{"score": 0.2, "partition_key": KEY, "revision": 2, "recorded_at": NOON + dt.timedelta(hours=1)}]
     assert history.sql("FROM ledger SELECT kind ORDER BY entry")["kind"].to_pylist() == ["revision", "restatement"]
     assert history.sql("SELECT is_current FROM findings ORDER BY entry")["is_current"].to_pylist() == [False, True]
-    assert history.sql("SHOW TABLES")["name"].to_pylist() == ["findings", "history_scores", "ledger"]
+    assert history.sql("SHOW TABLES")["name"].to_pylist() == ["alerts", "findings", "history_scores", "ledger", "policies", "seals"]
     assert "score" in history.sql("DESCRIBE history_scores")["column_name"].to_pylist()
     assert history.sql("SELECT n FROM query_table('led' || 'ger'), (SELECT count(*) AS n FROM HISTORY_SCORES)").num_rows == 2
     assert history.sql("WITH x AS (SELECT 1 AS a) SELECT a FROM x; ").to_pylist() == [{"a": 1}]

@@ -26,7 +26,6 @@ from governance_assets.finding import Finding, Rule, worst
 from governance_assets.policy import Policy, Section
 from governance_assets.runtime import checks
 from governance_assets.runtime.history import Entry, History, Input, Receipt
-from governance_assets.runtime.periods import next_week
 from governance_assets.runtime.settings import code_version
 from governance_assets.runtime.sources import Intake, landed_relation
 from governance_assets.runtime.workspace import Workspace
@@ -172,52 +171,47 @@ def _inputs(compute: Compute) -> dict[str, type[View]]:
 
 def materialize(declaration: Declaration, workspace: Workspace, run_id: str, keys: Sequence[str], tags: Mapping[str, str]) -> list[Judged]:
     """Compute, validate, judge and commit the asked partitions in one history transaction."""
-    recorded = _recorded(declaration, workspace, keys)
-    with _Inputs(declaration, workspace, run_id, keys) as inputs:
-        parts = _split(declaration, inputs.compute(), keys)
-        judged = [_judge(declaration, workspace, key, part, recorded.get(key)) for key, part in parts]
-        entries = [
-            Entry(
-                contract=declaration.contract,
-                partition_key=one.partition_key,
-                rows=one.rows,
-                inputs=inputs.of(one.partition_key),
-                findings=one.findings,
-                code_version=code_version(declaration.contract.domain()),
-                is_open=workspace.is_open(partition_end(declaration.contract.grain, one.partition_key)),
-            )
-            for one in judged
-        ]
-        receipts = workspace.history.commit(entries, workspace.provenance(run_id, tags))
-    return [replace(one, receipt=receipt) for one, receipt in zip(judged, receipts, strict=True)]
+    entries = computed(declaration, workspace, run_id, keys)
+    receipts = workspace.history.commit(entries, workspace.provenance(run_id, tags))
+    return [Judged(one.partition_key, one.rows, one.findings, receipt) for one, receipt in zip(entries, receipts, strict=True)]
 
 
 def rejudge(declaration: Declaration, workspace: Workspace, run_id: str, keys: Sequence[str], tags: Mapping[str, str]) -> list[Judged]:
     """Judge the recorded rows of the asked partitions under the present policy and commit the findings."""
-    recorded = _recorded(declaration, workspace, keys)
-    judged = [_judge(declaration, workspace, key, recorded[key], recorded[key]) for key in keys if key in recorded]
-    entries = [
-        Entry(
-            contract=declaration.contract,
-            partition_key=one.partition_key,
-            rows=None,
-            inputs=(),
-            findings=one.findings,
-            code_version=code_version(declaration.contract.domain()),
-            is_open=workspace.is_open(partition_end(declaration.contract.grain, one.partition_key)),
-        )
-        for one in judged
-    ]
-    workspace.history.judge(entries, workspace.provenance(run_id, tags))
-    missing = [_MATCHES.judge(key, None, why="nothing is recorded; materialise it first") for key in keys if key not in recorded]
+    entries = judged_again(declaration, workspace, keys)
+    workspace.history.judge([replace(one, rows=None) for one in entries], workspace.provenance(run_id, tags))
+    judged = [Judged(one.partition_key, one.rows, one.findings, None) for one in entries]
+    found = {one.partition_key for one in entries}
+    missing = [_MATCHES.judge(key, None, why="nothing is recorded; materialise it first") for key in keys if key not in found]
     return judged + [Judged(one.subject, None, (one,), None) for one in missing]
 
 
-def partition_end(grain: str, key: str) -> dt.datetime:
-    """First instant after the partition; an artifact without partitions never closes."""
-    if grain == "none":
-        return dt.datetime.max.replace(tzinfo=dt.UTC)
-    return dt.datetime.combine(next_week(dt.date.fromisoformat(key)), dt.time(), dt.UTC)
+def computed(declaration: Declaration, workspace: Workspace, run_id: str, keys: Sequence[str]) -> list[Entry]:
+    """The entries that the asked partitions make, computed, validated and judged from the workspace; nothing is committed."""
+    recorded = _recorded(declaration, workspace, keys)
+    with _Inputs(declaration, workspace, run_id, keys) as inputs:
+        parts = _split(declaration, inputs.compute(), keys)
+        judged = [_judge(declaration, workspace, key, part, recorded.get(key)) for key, part in parts]
+        return [_entry(declaration, workspace, one, inputs.of(one.partition_key)) for one in judged]
+
+
+def judged_again(declaration: Declaration, workspace: Workspace, keys: Sequence[str]) -> list[Entry]:
+    """The recorded rows of those of the asked partitions that have some, judged under the workspace's policy; nothing is committed."""
+    recorded = _recorded(declaration, workspace, keys)
+    judged = [_judge(declaration, workspace, key, recorded[key], recorded[key]) for key in keys if key in recorded]
+    return [_entry(declaration, workspace, one, ()) for one in judged]
+
+
+def _entry(declaration: Declaration, workspace: Workspace, judged: Judged, inputs: tuple[Input, ...]) -> Entry:
+    return Entry(
+        contract=declaration.contract,
+        partition_key=judged.partition_key,
+        rows=judged.rows,
+        inputs=inputs,
+        findings=judged.findings,
+        code_version=code_version(declaration.contract.domain()),
+        is_open=workspace.is_open(declaration.contract.grain, judged.partition_key),
+    )
 
 
 def _recorded(declaration: Declaration, workspace: Workspace, keys: Sequence[str]) -> dict[str, pa.Table]:
@@ -268,7 +262,7 @@ def _judge(
     section: Section | None = getattr(workspace.policy, declaration.contract.domain(), None)
     if declaration.judge is not None:
         findings += declaration.judge(part, section, key, recorded)
-    if declaration.judge_gap is not None and workspace.is_open(partition_end(declaration.contract.grain, key)):
+    if declaration.judge_gap is not None and workspace.is_open(declaration.contract.grain, key):
         findings += declaration.judge_gap(section, _gap_days(declaration, workspace))
     return Judged(key, part, tuple(findings), None)
 
@@ -321,21 +315,22 @@ class _Inputs:
         return hand[wanted](parameter.name)
 
     def _landed(self, feed: str) -> Landed:
+        is_touched = self._use(Landed, recorded_inputs(self._workspace.history, feed, Landed))
         manifest = self._workspace.history.rows(feed)
-        is_touched = self._use(Landed, list(landed_inputs(manifest, feed)))
         weeks = [dt.date.fromisoformat(key) for key in self._keys]
         view = landed_relation(self._connection, feed, manifest, self._workspace.settings.home, weeks)
         return Landed(view, not is_touched)
 
     def _same(self, name: str) -> Same:
-        recorded = head_inputs(self._workspace.history, name)
-        self._use(Same, list(recorded.items()))
-        return Same(*self._view(name, [key for key in self._keys if key in recorded]))
+        recorded = recorded_inputs(self._workspace.history, name, Same)
+        self._use(Same, recorded)
+        known = {key for key, _ in recorded}
+        return Same(*self._view(name, [key for key in self._keys if key in known]))
 
     def _past(self, name: str) -> Past:
-        recorded = head_inputs(self._workspace.history, name)
-        self._use(Past, list(recorded.items()))
-        return Past(*self._view(name, [key for key in recorded if key <= max(self._keys)]))
+        recorded = recorded_inputs(self._workspace.history, name, Past)
+        self._use(Past, recorded)
+        return Past(*self._view(name, [key for key, _ in recorded if key <= max(self._keys)]))
 
     def _use(self, kind: type[View], recorded: Sequence[tuple[str, Input]]) -> bool:
         before = sum(map(len, self._used.values()))
@@ -356,6 +351,11 @@ def used_by(kind: type[View], recorded: Sequence[tuple[str, Input]], keys: Colle
             yield from ((later, used) for later in keys if key <= later)
         elif key in keys:
             yield key, used
+
+
+def recorded_inputs(history: History, name: str, kind: type[View]) -> list[tuple[str, Input]]:
+    """Everything recorded that an input of this name and kind can hand in, each with its partition."""
+    return list(landed_inputs(history.rows(name), name) if issubclass(kind, Landed) else head_inputs(history, name).items())
 
 
 def landed_inputs(manifest: pa.Table, feed: str) -> Iterator[tuple[str, Input]]:

@@ -97,7 +97,7 @@ def upkeep() -> list[dg.AssetsDefinition]:
     def history_compaction(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         history = context.resources.workspace.history
         history.compact()
-        return dg.MaterializeResult(metadata={"ledger_entries": history.ledger().num_rows})
+        return dg.MaterializeResult(metadata={"ledger_entries": history.entry_count()})
 
     return [history_compaction]
 

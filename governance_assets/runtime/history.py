@@ -18,12 +18,9 @@ import pyarrow.compute as pc
 
 from governance_assets.contract import Contract, arrow_schema, registry
 from governance_assets.runtime import clock, sandbox
+from governance_assets.runtime.alerts.outbox import Decide, Row
 from governance_assets.runtime.commit_lock import HistoryBusy, HistoryError, without_secrets
 from governance_assets.runtime.ledger import (
-    FINDINGS,
-    LEDGER,
-    OWN_COLUMNS,
-    TABLES,
     Entry,
     Head,
     Input,
@@ -33,9 +30,10 @@ from governance_assets.runtime.ledger import (
     newest_entries,
     state_after,
 )
-from governance_assets.runtime.recorder import Recorder
+from governance_assets.runtime.recorder import MakeSeal, Recorder
 from governance_assets.runtime.sandbox import QueryError
 from governance_assets.runtime.store import LOCK_WAIT_S, Store, qualified, quoted, sql_type
+from governance_assets.runtime.tables import ALERTS, FINDINGS, LEDGER, OWN_COLUMNS, POLICIES, SEALS, TABLES
 
 __all__ = ["Entry", "Head", "History", "HistoryBusy", "HistoryError", "Input", "Provenance", "QueryError", "Receipt"]
 
@@ -105,6 +103,17 @@ class History:
         """Record findings on the revisions that are recorded already; rows, inputs and openness stay theirs."""
         return self._recorder.judge(entries, provenance)
 
+    def record_alerts(self, decide: Decide, provenance: Provenance) -> list[Row]:
+        """Append what ``decide`` makes of every row of the table of alerts, and return the appended rows.
+
+        It is asked under the commit lock, so that what must happen once is decided where nobody else can write.
+        """
+        return self._recorder.record_alerts(decide, provenance)
+
+    def append_seal(self, make: MakeSeal) -> Row | None:
+        """Append the seal that ``make`` makes, under the commit lock, of the newest seal and all entries and alerts since."""
+        return self._recorder.append_seal(make)
+
     def compact(self) -> None:
         """Gather small pieces into larger files; no row, revision or answer changes."""
         self._store.compact()
@@ -155,11 +164,32 @@ class History:
             condition, parameters = f"{condition} AND entry IN ({newest})", parameters * 2
         return self._arrow(f"SELECT * FROM history.findings WHERE {condition} ORDER BY entry, position", parameters, FINDINGS)
 
+    def alerts(self, as_of: dt.datetime | None = None, after: int = 0) -> pa.Table:
+        """Every change of state and what people said to it, recorded up to ``as_of`` and numbered above ``after``, in order."""
+        condition, parameters = _condition(None, None, as_of)
+        return self._arrow(f"SELECT * FROM history.alerts WHERE {condition} AND alert > ? ORDER BY alert", [*parameters, after], ALERTS)
+
+    def seals(self) -> pa.Table:
+        """Every seal, in order."""
+        return self._arrow("SELECT * FROM history.seals ORDER BY seal", [], SEALS)
+
+    def policy(self, policy_sha256: str) -> str | None:
+        """The text of a policy that has judged; None when no such policy is known."""
+        found = self._arrow("SELECT * FROM history.policies WHERE policy_sha256 = ? LIMIT 1", [policy_sha256], POLICIES)
+        return found["text"][0].as_py() if found.num_rows else None
+
+    def entry_count(self) -> int:
+        """How many entries the ledger has."""
+        with self._store.transaction():
+            ((count,),) = self._store.query("SELECT count(*) FROM history.ledger").fetchall()
+        return int(count)
+
     def sql(self, query: str, as_of: dt.datetime | None = None) -> pa.Table:
         """Answer one query over the history as it was at ``as_of``; it can read, and nothing else.
 
         Every recorded artifact is a table of its current rows with ``partition_key``, ``revision`` and ``recorded_at``;
-        ``ledger`` has every entry, and ``findings`` every finding with ``is_current``.
+        ``ledger`` has every entry, ``findings`` every finding with ``is_current``, ``alerts`` every change of state, ``seals``
+        and ``policies`` what they say.
         """
         _check_instant("as_of", as_of)
         with self._store.transaction():
@@ -170,8 +200,12 @@ class History:
             return sandbox.answer(query, schemas, lambda name: self._view(name, as_of))
 
     def _view(self, name: str, as_of: dt.datetime | None) -> pa.Table:
-        if name == "ledger":
-            return self.ledger(as_of=as_of)
+        if name in ("ledger", "alerts"):
+            return self.ledger(as_of=as_of) if name == "ledger" else self.alerts(as_of=as_of)
+        if name in ("seals", "policies"):
+            clock_column = "sealed_at" if name == "seals" else "recorded_at"
+            condition, parameters = ("true", []) if as_of is None else (f"{clock_column} <= ?", [as_of])
+            return self._arrow(f"SELECT * FROM {qualified(name)} WHERE {condition}", parameters, TABLES[name])
         if name != "findings":
             return self._rows(name, None, as_of, with_address=True)
         every, current = self.findings(as_of=as_of, all=True), self.findings(as_of=as_of)

@@ -17,57 +17,11 @@ import pyarrow as pa
 
 from governance_assets.contract import Contract
 from governance_assets.finding import Finding
+from governance_assets.runtime.alerts.transitions import Alerting
+from governance_assets.runtime.tables import FINDING_KEY, FINDINGS, JUDGED, LEDGER, storable
+from governance_assets.stats.digest import part_digests
 
 Kind = Literal["revision", "restatement", "attestation", "judgement", "refusal", "unchanged"]
-
-_INSTANT = pa.timestamp("us", tz="UTC")
-LEDGER = pa.schema(
-    [
-        ("entry", pa.int64()),
-        ("artifact", pa.string()),
-        ("partition_key", pa.string()),
-        ("revision", pa.int64()),
-        ("kind", pa.string()),
-        ("content_sha256", pa.string()),
-        ("row_count", pa.int64()),
-        ("is_open", pa.bool_()),
-        ("as_of", _INSTANT),
-        ("recorded_at", _INSTANT),
-        ("run_id", pa.string()),
-        ("code_version", pa.string()),
-        ("git_revision", pa.string()),
-        ("git_dirty", pa.bool_()),
-        ("policy_sha256", pa.string()),
-        ("findings_sha256", pa.string()),
-        ("inputs_sha256", pa.string()),
-        ("inputs", pa.string()),
-        ("source_commands", pa.string()),
-        ("committed_by", pa.string()),
-    ]
-)
-FINDINGS = pa.schema(
-    [
-        ("entry", pa.int64()),
-        ("position", pa.int64()),
-        ("artifact", pa.string()),
-        ("partition_key", pa.string()),
-        ("revision", pa.int64()),
-        ("recorded_at", _INSTANT),
-        ("rule", pa.string()),
-        ("subject", pa.string()),
-        ("outcome", pa.string()),
-        ("severity", pa.string()),
-        ("value", pa.float64()),
-        ("limit", pa.float64()),
-        ("unit", pa.string()),
-        ("message", pa.string()),
-        ("remedy", pa.string()),
-        ("sources", pa.string()),
-    ]
-)
-TABLES: Mapping[str, pa.Schema] = {"ledger": LEDGER, "findings": FINDINGS}
-OWN_COLUMNS = ("partition_key", "revision", "recorded_at")
-"""Columns that the history adds to those of a contract."""
 
 TOLD = tuple(name for name in LEDGER.names if name not in ("inputs", "source_commands", "git_revision", "git_dirty", "committed_by"))
 """The columns that decide what a further entry is."""
@@ -115,7 +69,10 @@ class Input:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Who commits, from where and under which policy: shared by all entries of one commit."""
+    """Who commits, from where and under which policy: shared by all entries of one commit.
+
+    ``policy_text`` is the policy that ``policy_sha256`` is the digest of; ``alerting`` says when a verdict is news.
+    """
 
     run_id: str
     as_of: dt.datetime
@@ -125,6 +82,8 @@ class Provenance:
     policy_sha256: str
     source_commands: tuple[str, ...]
     committed_by: str
+    policy_text: str
+    alerting: Alerting
 
 
 @dataclass(frozen=True)
@@ -286,10 +245,11 @@ def _address(one: Input) -> tuple[str, str, int, str]:
     return one.artifact, one.partition_key, one.revision, one.sha256
 
 
-def findings_digest(findings: Sequence[Finding]) -> str:
-    """SHA-256 of the findings in any order."""
-    texts = sorted(json.dumps(finding.model_dump(mode="python"), sort_keys=True) for finding in findings)
-    return sha256("\n".join(texts))
+def findings_digests(findings: Sequence[Sequence[Finding]]) -> list[str]:
+    """The digest of each list of findings, in any order, over the columns that the history keeps of a finding."""
+    every = [finding for part in findings for finding in part]
+    table = pa.table([_column(name, every) for name in JUDGED.names], schema=JUDGED)
+    return part_digests(table, FINDING_KEY, [len(part) for part in findings])
 
 
 def sha256(text: str) -> str:
@@ -297,17 +257,14 @@ def sha256(text: str) -> str:
     return hashlib.sha256(storable(text).encode()).hexdigest()
 
 
-def storable(text: str) -> str:
-    """``text`` with unpaired surrogates, such as undecodable file names have, written as escapes: UTF-8 has no place for them."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def findings_table(findings: Sequence[Finding], row: Mapping[str, Any]) -> pa.Table:
     """The findings of one ledger ``row``, as the history keeps them."""
     shared = {name: [row[name]] * len(findings) for name in ("entry", "artifact", "partition_key", "revision", "recorded_at")}
     columns = shared | {"position": list(range(1, len(findings) + 1))}
-    for name in FINDINGS.names:
-        if name not in columns:
-            values = [getattr(finding, name) for finding in findings]
-            columns[name] = [storable(value) if isinstance(value, str) else value for value in values]
+    columns |= {name: _column(name, findings) for name in JUDGED.names}
     return pa.table([columns[name] for name in FINDINGS.names], schema=FINDINGS)
+
+
+def _column(name: str, findings: Sequence[Finding]) -> list[Any]:
+    values = [getattr(finding, name) for finding in findings]
+    return [storable(value) if isinstance(value, str) else value for value in values]

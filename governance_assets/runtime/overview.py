@@ -21,7 +21,7 @@ from governance_assets.pages.catalogue import Catalogue, rules_of
 from governance_assets.pages.model import ArtifactState, Front, Rejected
 from governance_assets.pages.site import build
 from governance_assets.pages.wording import figure, verdict_of
-from governance_assets.runtime.artifact import DECLARATIONS, Declaration, partition_end
+from governance_assets.runtime.artifact import DECLARATIONS, Declaration
 from governance_assets.runtime.history import Head, History
 from governance_assets.runtime.workspace import Workspace
 
@@ -62,7 +62,7 @@ def _state(workspace: Workspace, declaration: Declaration) -> ArtifactState:
     return ArtifactState(
         **base,
         partition_key=shown,
-        is_open=workspace.is_open(partition_end(contract.grain, shown)) if shown != WHOLE else False,
+        is_open=workspace.is_open(contract.grain, shown) if shown != WHOLE else False,
         rows=head.row_count if head else None,
         headline=_headline(declaration, rows),
         findings=findings.get(shown, ()),
@@ -77,7 +77,7 @@ def _state(workspace: Workspace, declaration: Declaration) -> ArtifactState:
 def _shown(workspace: Workspace, grain: str, keys: Sequence[str], heads: Mapping[str, Head]) -> str:
     """The newest closed partition that has rows; else the newest with rows; else the newest."""
     filled = [key for key in keys if key in heads and heads[key].row_count]
-    closed = [key for key in filled if key == WHOLE or not workspace.is_open(partition_end(grain, key))]
+    closed = [key for key in filled if key == WHOLE or not workspace.is_open(grain, key)]
     return (closed or filled or list(keys))[-1]
 
 
@@ -131,8 +131,8 @@ def _tables(history: History, domain: str) -> dict[str, pa.Table]:
 
 
 def _ledger_head(history: History) -> tuple[tuple[str, str], ...]:
-    ledger = history.ledger()
-    return (("ledger entries", f"{ledger.num_rows:,}"),) if ledger.num_rows else ()
+    count = history.entry_count()
+    return (("ledger entries", f"{count:,}"),) if count else ()
 
 
 def _rejected(history: History) -> Rejected:

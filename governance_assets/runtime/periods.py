@@ -62,6 +62,22 @@ def business_days_between(first: dt.date, last: dt.date, holidays: Collection[dt
     return sum(is_business_day(first + number * DAY, holidays) for number in range(1, days + 1))
 
 
+def add_business_time(moment: dt.datetime, span: dt.timedelta, holidays: Collection[dt.date] = ()) -> dt.datetime:
+    """The first instant at which ``span`` of business days has passed since ``moment``; a business day has all of its 24 hours.
+
+    >>> print(add_business_time(dt.datetime(2025, 10, 10, 18, tzinfo=dt.UTC), dt.timedelta(hours=24)))
+    2025-10-13 18:00:00+00:00
+    """
+    here = moment.astimezone(dt.UTC)
+    while True:
+        midnight = dt.datetime.combine(here.date() + DAY, dt.time(), dt.UTC)
+        if is_business_day(here.date(), holidays):
+            if here + span <= midnight:
+                return here + span
+            span -= midnight - here
+        here = midnight
+
+
 # Weeks: named by their Monday, and owned by the period that holds their Thursday (ISO 8601)
 
 
@@ -213,3 +229,18 @@ def last_closed_quarter(as_of: dt.datetime) -> str:
     """The newest quarter that is closed at ``as_of``."""
     quarter = previous_quarter(open_quarter(as_of))
     return quarter if is_quarter_closed(quarter, as_of) else previous_quarter(quarter)
+
+
+# Partitions
+
+
+def partition_end(grain: str, key: str) -> dt.datetime | None:
+    """First instant after the partition ``key``; None for an artifact without partitions, which never closes."""
+    if grain == "none":
+        return None
+    if grain == "quarter":
+        end = quarter_end(key)
+    else:
+        first = dt.date.fromisoformat(key)
+        end = next_week(first) if grain == "week" else next_half_month(first)
+    return dt.datetime.combine(end, dt.time(), dt.UTC)

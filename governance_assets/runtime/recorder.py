@@ -17,12 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance_assets.contract import WHOLE, Contract, arrow_schema, conform
+from governance_assets.runtime.alerts.outbox import Decide, Outbox, Row
+from governance_assets.runtime.alerts.transitions import Evaluation
 from governance_assets.runtime.commit_lock import HistoryError
 from governance_assets.runtime.ledger import (
     ENTRIES_AFTER,
-    LEDGER,
-    OWN_COLUMNS,
-    TABLES,
     TOLD,
     Claim,
     Entry,
@@ -31,17 +30,18 @@ from governance_assets.runtime.ledger import (
     Receipt,
     State,
     decide,
-    findings_digest,
+    findings_digests,
     findings_table,
     from_note,
     inputs_text,
     newest_entries,
     sha256,
     state_after,
-    storable,
     to_note,
 )
+from governance_assets.runtime.periods import partition_end
 from governance_assets.runtime.store import Store
+from governance_assets.runtime.tables import LEDGER, OWN_COLUMNS, POLICIES, SEALS, TABLES, storable
 from governance_assets.stats.digest import part_digests
 
 ENTRIES_BETWEEN_FLUSHES = 256
@@ -54,6 +54,7 @@ _START = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 
 Address = tuple[str, str]
 Written = list[tuple[int, dict[str, Any]]]
+MakeSeal = Callable[[Row | None, list[Row], list[Row]], Row | None]
 
 
 class Recorder:
@@ -68,13 +69,16 @@ class Recorder:
         self._known_mark: str | None = None
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_ENTRIES)
         self._fitted: set[type[Contract]] = set()
+        self._outbox = Outbox(store)
+        self._policies: set[str] = set()
 
     def commit(self, entries: Sequence[Entry], provenance: Provenance) -> list[Receipt]:
         """Record ``entries`` with their rows, or their refusal, in one transaction."""
         _check(entries, provenance)
         rows = _ready_rows(entries)
         digests = _content_digests(entries, rows)
-        claims = [_claim(entry, provenance, digests.get(index), is_judgement=False) for index, entry in enumerate(entries)]
+        judged = findings_digests([entry.findings for entry in entries])
+        claims = [_claim(entry, provenance, digests.get(i), judged[i], is_judgement=False) for i, entry in enumerate(entries)]
         return self._append(entries, claims, rows, provenance)
 
     def judge(self, entries: Sequence[Entry], provenance: Provenance) -> list[Receipt]:
@@ -83,7 +87,8 @@ class Recorder:
         with_rows = [entry.partition_key for entry in entries if entry.rows is not None]
         if with_rows:
             raise HistoryError(f"a judgement has no rows, found some for {', '.join(with_rows)}; use commit")
-        claims = [_claim(entry, provenance, None, is_judgement=True) for entry in entries]
+        judged = findings_digests([entry.findings for entry in entries])
+        claims = [_claim(entry, provenance, None, judged[i], is_judgement=True) for i, entry in enumerate(entries)]
         return self._append(entries, claims, {}, provenance)
 
     def _append(
@@ -125,7 +130,11 @@ class Recorder:
                 number = self._last_entry + len(written) + 1
                 written.append((index, _ledger_row(number, claim, kind, revision, recorded_at, provenance)))
         if written:
+            evaluations = [_evaluation(entries[index], row) for index, row in written]
+            self._outbox.judge(evaluations, provenance.alerting, recorded_at)
             self._insert(entries, written, rows)
+            self._outbox.insert()
+            self._keep_policy(provenance, recorded_at)
             self._store.describe(provenance.committed_by, what, mark)
         return receipts, written
 
@@ -133,32 +142,37 @@ class Recorder:
         """Learn what others have recorded since this process last looked; entries only ever get added."""
         mark = self._store.mark()
         if mark is not None and mark == self._known_mark:
+            self._outbox.catch_up(self._outbox.last)
             return
-        for row in self._handed_over(mark) or self._store.dicts(*self._added()):
+        left = self._handed_over(mark)
+        for row in left["entries"] if left else self._store.dicts(*self._added()):
             self._learn(row)
+        self._outbox.catch_up(left["last_alert"] if left else None)
         self._known_mark = mark
 
     def _added(self) -> tuple[str, list[Any]]:
         return (ENTRIES_AFTER, [self._last_entry]) if self._last_entry else (newest_entries("true"), [])
 
-    def _handed_over(self, mark: str | None) -> list[dict[str, Any]]:
+    def _handed_over(self, mark: str | None) -> dict[str, Any] | None:
         """What the last committer left for the next one: a third of the time that asking the ledger takes.
 
-        Empty unless it is of exactly the present state and reaches back to what this process knows.
+        None unless it is of exactly the present state and reaches back to what this process knows.
         """
         left = self._store.handed_over()
         if mark is None or left is None or left.get("mark") != mark or left["entries"][0]["entry"] > self._last_entry + 1:
-            return []
-        return [from_note(row) for row in left["entries"] if row["entry"] > self._last_entry]
+            return None
+        return left | {"entries": [from_note(row) for row in left["entries"] if row["entry"] > self._last_entry]}
 
     def _remember(self, written: Written, mark: str) -> None:
         """After the commit, still under the lock: only what was committed is remembered, and handed to whoever comes next."""
         if not written:
             return
+        self._policies.add(written[0][1]["policy_sha256"])
         for _, row in written:
             self._learn({name: row[name] for name in TOLD} | {"first_recorded_at": row["recorded_at"]})
+        self._outbox.remember()
         self._known_mark = mark
-        self._store.hand_over({"mark": mark, "entries": [to_note(row) for row in self._recent]})
+        self._store.hand_over({"mark": mark, "entries": [to_note(row) for row in self._recent], "last_alert": self._outbox.last})
 
     def _learn(self, row: Mapping[str, Any]) -> None:
         address = (row["artifact"], row["partition_key"])
@@ -168,6 +182,47 @@ class Recorder:
         self._recent.append(dict(row))
         self._last_entry = max(self._last_entry, row["entry"])
         self._last_recorded_at = max(self._last_recorded_at, row["recorded_at"])
+
+    def record_alerts(self, decide: Decide, provenance: Provenance) -> list[Row]:
+        """Append what ``decide`` makes of every row of the table of alerts, in one transaction."""
+        what = "alerts"
+
+        def work() -> list[Row]:
+            self._catch_up()
+            self._outbox.decide(decide, max(self._now(), self._last_recorded_at + _TICK))
+            rows = self._outbox.insert()
+            if rows:
+                self._store.describe(provenance.committed_by, what, uuid.uuid4().hex)
+            return rows
+
+        return self._store.append(work, lambda _: self._outbox.remember(), what)
+
+    def append_seal(self, make: MakeSeal) -> Row | None:
+        """Append the seal that ``make`` makes of the seal before and of the entries and alerts since, in their order."""
+        what = "a seal"
+
+        def work() -> Row | None:
+            newest = self._store.dicts("SELECT * FROM history.seals ORDER BY seal DESC LIMIT 1", ())
+            previous = newest[0] if newest else None
+            bounds = (previous["last_entry"], previous["last_alert"]) if previous else (0, 0)
+            entries = self._store.dicts("SELECT * FROM history.ledger WHERE entry > ? ORDER BY entry", bounds[:1])
+            alerts = self._store.dicts("SELECT * FROM history.alerts WHERE alert > ? ORDER BY alert", bounds[1:])
+            made = make(previous, entries, alerts)
+            if made is not None:
+                self._store.insert("seals", pa.Table.from_pylist([made], schema=SEALS))
+                self._store.describe(made["sealed_by"], what, uuid.uuid4().hex)
+            return made
+
+        return self._store.append(work, lambda _: None, what)
+
+    def _keep_policy(self, provenance: Provenance, recorded_at: dt.datetime) -> None:
+        """Keep the text of a policy the first time it judges."""
+        digest = provenance.policy_sha256
+        if not provenance.policy_text or digest in self._policies:
+            return
+        if not self._store.dicts("SELECT 1 AS known FROM history.policies WHERE policy_sha256 = ? LIMIT 1", [digest]):
+            row = {"policy_sha256": digest, "text": provenance.policy_text, "recorded_at": recorded_at}
+            self._store.insert("policies", pa.Table.from_pylist([row], schema=POLICIES))
 
     def _completed(self, claims: Sequence[Claim]) -> list[Claim]:
         """The claims, judgements with what they take from the heads that they judge."""
@@ -272,7 +327,7 @@ def _content_digests(entries: Sequence[Entry], rows: Mapping[int, pa.Table]) -> 
     return digests
 
 
-def _claim(entry: Entry, provenance: Provenance, content: str | None, is_judgement: bool) -> Claim:
+def _claim(entry: Entry, provenance: Provenance, content: str | None, judged: str, is_judgement: bool) -> Claim:
     return Claim(
         artifact=entry.contract.artifact,
         partition_key=entry.partition_key,
@@ -283,7 +338,7 @@ def _claim(entry: Entry, provenance: Provenance, content: str | None, is_judgeme
         as_of=provenance.as_of,
         code_version=storable(entry.code_version or provenance.code_version),
         policy_sha256=provenance.policy_sha256,
-        findings_sha256=findings_digest(entry.findings),
+        findings_sha256=judged,
         inputs=inputs_text(entry.inputs),
     )
 
@@ -313,6 +368,18 @@ def _ledger_row(
         "source_commands": json.dumps(provenance.source_commands),
         "committed_by": storable(provenance.committed_by),
     }
+
+
+def _evaluation(entry: Entry, row: Mapping[str, Any]) -> Evaluation:
+    return Evaluation(
+        artifact=row["artifact"],
+        partition_key=row["partition_key"],
+        ended_at=partition_end(entry.contract.grain, row["partition_key"]),
+        findings=entry.findings,
+        owner=entry.contract.owner,
+        entry=row["entry"],
+        run_id=row["run_id"],
+    )
 
 
 def _addressed(rows: pa.Table, partition_key: str, revision: int) -> pa.Table:

@@ -7,8 +7,11 @@ import datetime as dt
 import functools
 from collections.abc import Mapping
 
-from governance_assets.policy import Policy, digest
+from governance_assets.policy import Policy, digest, judging_text
+from governance_assets.runtime import clock
+from governance_assets.runtime.alerts.transitions import Alerting
 from governance_assets.runtime.history import History, Provenance
+from governance_assets.runtime.periods import partition_end
 from governance_assets.runtime.settings import Settings, git_state
 from governance_assets.runtime.sources import Intake, read_telemetry
 
@@ -55,11 +58,19 @@ class Workspace:
             policy_sha256=self.policy_sha256,
             source_commands=(tags.get(COMMAND_TAG, f"dagster run {run_id}"),),
             committed_by=tags.get(ORIGIN_TAG, "dagster"),
+            policy_text=judging_text(self.policy),
+            alerting=Alerting.by(self.policy.alerts, self.present),
         )
 
-    def is_open(self, partition_end: dt.datetime) -> bool:
-        """Whether a partition that ends at ``partition_end`` may still change without being a restatement."""
-        return self.as_of < partition_end
+    @property
+    def present(self) -> dt.datetime:
+        """The installation's present: the instant its telemetry is frozen at, else this one; never the --as-of of a run."""
+        return self.policy.clock.as_of or clock.now()
+
+    def is_open(self, grain: str, partition_key: str) -> bool:
+        """Whether a partition may still change without being a restatement."""
+        end = partition_end(grain, partition_key)
+        return end is None or self.as_of < end
 
     def close(self) -> None:
         """Close the history if it was opened."""

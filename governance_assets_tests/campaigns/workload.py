@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 from governance_assets.contract import Contract, arrow_schema, field
 from governance_assets.finding import Rule
+from governance_assets.policy import AlertsPolicy
+from governance_assets.runtime.alerts.transitions import Alerting
 from governance_assets.runtime.history import Entry, History, Input, Provenance
 from governance_assets.stats.digest import table_digest
 
@@ -50,7 +52,8 @@ def entries(token: str, partitions: int, rows: int) -> list[Entry]:
 
 def provenance(token: str, partitions: int) -> Provenance:
     """A provenance that names the commit and says how many entries it has."""
-    return Provenance(f"{token}/{partitions}", INSTANT, "", None, None, "p" * 64, ("campaign",), "campaign")
+    alerting = Alerting.by(AlertsPolicy(), INSTANT)
+    return Provenance(f"{token}/{partitions}", INSTANT, "", None, None, "p" * 64, ("campaign",), "campaign", "", alerting)
 
 
 def _entry(week: dt.date, draw: random.Random, token: str, rows: int) -> Entry:
