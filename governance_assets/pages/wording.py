@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,36 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join("\ufffd" if _is_harmful(character) else character for character in text)
+
+
+def one_line(text: str, limit: int) -> str:
+    """``text`` cleaned, without line breaks and unseen marks, and cut to ``limit`` characters."""
+    return cut(" ".join(clean(text).translate(_UNSEEN).split()), limit)
+
+
+def cut(text: str, limit: int, shape: Callable[[str], str] = str) -> str:
+    """``text`` with each character shaped, in at most ``limit`` characters: no half shape, and saying how much is left out.
+
+    >>> cut("a fairly long text", 40), cut("<" * 30, 40, {"<": "&lt;"}.get)
+    ('a fairly long text', '&lt;&lt;&lt; … and 27 more characters')
+    """
+    shaped = [shape(character) for character in text]
+    if sum(map(len, shaped)) <= limit:
+        return "".join(shaped)
+    room, kept = limit - len(more(len(text), "character")) - 1, 0
+    while kept < len(shaped) and room >= len(shaped[kept]):
+        room -= len(shaped[kept])
+        kept += 1
+    return "".join(shaped[:kept]) + " " + more(len(text) - kept, "character")
+
+
+def more(number: int, noun: str) -> str:
+    """Stands at the end of what was cut: … and 2 more lines."""
+    return f"… and {count(number, f'more {noun}')}"
+
+
+# Marks that steer the reading direction, or join and part words, without showing.
+_UNSEEN = dict.fromkeys(map(ord, "\u200e\u200f\u061c\u200b\u2060\ufeff"))
 
 
 def _is_harmful(character: str) -> bool:
