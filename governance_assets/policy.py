@@ -599,11 +599,6 @@ class AlertsPolicy(Section):
     )
     site_url: str = setting("", unit="URL", source="P", why="where the site is served; links are file paths when empty")
 
-    def priority_of(self, rule: str, severity: str) -> str:
-        """The priority of a failure of ``rule``: its own, else that of its severity."""
-        own = next((entry.priority for entry in self.rule_priorities if entry.rule == rule), None)
-        return own or (self.error_priority if severity == "error" else self.warn_priority)
-
     def steps_of(self, priority: str) -> tuple[EscalationStep, ...]:
         """The steps for what has this priority, the earliest first."""
         return tuple(sorted((step for step in self.escalation if step.priority == priority), key=lambda step: step.after_hours))

@@ -7,7 +7,7 @@ the clock (``runtime/clock.py``) or what runs when a date comes (``runtime/autom
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -112,6 +112,31 @@ def upcoming(as_of: dt.datetime, days: int, policy: CalendarPolicy) -> list[Even
     """Every event that is due from ``as_of`` on and before ``days`` days have passed, in order of time."""
     first, end = utc_day(as_of), as_of + days * DAY
     return [event for event in _events(first, utc_day(end) + DAY, policy) if as_of <= event.due_at < end]
+
+
+def reminders(after: dt.datetime, until: dt.datetime, ids: Collection[str], policy: CalendarPolicy) -> list[Event]:
+    """The events of the schedules ``ids`` that are due after ``after`` and up to ``until``, in order of time."""
+    wanted = [schedule for schedule in schedules(policy) if schedule.id in ids]
+    days = [utc_day(after) + number * DAY for number in range((utc_day(until) - utc_day(after)).days + 1)]
+    found = [schedule.event(day) for schedule in wanted for day in days if schedule.is_due(day)]
+    return sorted((event for event in found if after < event.due_at <= until), key=lambda event: (event.due_at, event.id))
+
+
+def last_overdue(schedule: Schedule, present: dt.datetime) -> Event | None:
+    """The newest event of ``schedule`` that is escalated unless it took place; None when it is never escalated, or not yet.
+
+    It is looked for as far back as a cadence of a quarter with the longest delay may reach.
+    """
+    for number in range(_LONGEST_DELAY_DAYS):
+        day = utc_day(present) - number * DAY
+        if schedule.is_due(day):
+            event = schedule.event(day)
+            if event.overdue_at is not None and event.overdue_at < present:
+                return event
+    return None
+
+
+_LONGEST_DELAY_DAYS = 400
 
 
 def _events(first: dt.date, end: dt.date, policy: CalendarPolicy) -> list[Event]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from governance_assets.policy import CalendarPolicy
+from governance_assets.policy import CalendarPolicy, EscalationStep
 from governance_assets.runtime.periods import (
     DAY,
     FRIDAY,
     WEEK,
     WEEKDAYS,
     add_business_days,
+    add_business_time,
     half_month_of,
     next_half_month,
     next_quarter,
@@ -167,6 +168,15 @@ def issue_review_overdue_at(review: dt.date, policy: CalendarPolicy) -> dt.datet
     for _ in range(policy.issue_review_overdue_cycles):
         review = next_half_month(review)
     return at(review, policy.issue_review_time)
+
+
+# Escalation of what stays open (C75 to C78)
+
+
+def escalation_due(opened: dt.datetime, step: EscalationStep, policy: CalendarPolicy) -> dt.datetime:
+    """The last instant at which what was ``opened`` then has not stayed open for longer than ``step`` allows."""
+    span = dt.timedelta(hours=step.after_hours)
+    return add_business_time(opened, span, policy.holidays) if step.is_business_time else opened + span
 
 
 # The sprint (B01 to B04, B27) and the programme (D62)
