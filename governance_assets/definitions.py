@@ -8,6 +8,7 @@ import dagster as dg
 
 from governance_assets.domains import FLOW
 from governance_assets.runtime.automation import jobs, schedules, sensors, upkeep
+from governance_assets.runtime.processes import process_tags
 from governance_assets.runtime.workspace import Workspace
 
 
@@ -25,8 +26,10 @@ def _declared(domain: str) -> Iterator[dg.AssetsDefinition]:
 
 
 @dg.resource(description="Settings, policy, as-of instant and history of this installation.")
-def from_environment(_: dg.InitResourceContext) -> Iterator[Workspace]:
-    """The workspace that the environment names, opened for one run."""
+def from_environment(context: dg.InitResourceContext) -> Iterator[Workspace]:
+    """The workspace that the environment names, opened for one run, which gets the name of its process as tags."""
+    if context.run is not None and context.instance is not None:
+        context.instance.add_run_tags(context.run.run_id, process_tags())
     with Workspace.from_environment() as opened:
         yield opened
 
