@@ -13,6 +13,7 @@ import dagster as dg
 
 from governance_assets.policy import Policy
 from governance_assets.runtime import calendar
+from governance_assets.runtime.alerts.sensors import alert_sensors
 from governance_assets.runtime.artifact import (
     DECLARATIONS,
     FIRST_WEEK,
@@ -103,7 +104,7 @@ def upkeep() -> list[dg.AssetsDefinition]:
 
 
 def sensors() -> list[dg.SensorDefinition]:
-    """New files start intake; weeks whose recorded inputs have changed are recomputed."""
+    """New files start intake; weeks whose recorded inputs have changed are recomputed; alerts are found and sent."""
 
     @dg.sensor(
         job_name=INTAKE_JOB,
@@ -133,7 +134,7 @@ def sensors() -> list[dg.SensorDefinition]:
             return dg.SkipReason("Every recorded week has the inputs that are there now")
         return dg.SensorResult(requests)
 
-    return [new_files, changed_weeks]
+    return [new_files, changed_weeks, *alert_sensors()]
 
 
 _UNFINISHED = [

@@ -29,6 +29,7 @@ from governance_assets.runtime.automation import (
 from governance_assets.runtime.instance import opened
 from governance_assets.runtime.overview import site, states
 from governance_assets.runtime.periods import last_closed_quarter, open_week, week_of, weeks_between, weeks_of_quarter
+from governance_assets.runtime.processes import process_tags
 from governance_assets.runtime.settings import SettingsError
 from governance_assets.runtime.site import write_site
 from governance_assets.runtime.terminal import console
@@ -98,7 +99,7 @@ def run(workspace: Workspace, definitions: dg.Definitions, asked: Asked, command
     if unknown:
         raise SettingsError(f"--select: no artifact is named {', '.join(unknown)}; known are {', '.join(DECLARATIONS)}")
     done = Done()
-    tags = {BATCH_TAG: uuid.uuid4().hex, COMMAND_TAG: command, ORIGIN_TAG: "cli"}
+    tags = {BATCH_TAG: uuid.uuid4().hex, COMMAND_TAG: command, ORIGIN_TAG: "cli", **process_tags()}
     with opened(workspace.settings) as instance:
         batch = _Batch(workspace, definitions, instance, tags, done, say)
         with done.phase("intake", say):
