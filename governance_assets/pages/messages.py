@@ -109,6 +109,11 @@ def as_slack(message: Message) -> list[dict[str, Any]]:
     return [*blocks, ending]
 
 
+def slack_escaped(text: str) -> str:
+    """``text`` such that Slack reads no mention and no link in it."""
+    return "".join(map(_slack_character, text))
+
+
 def as_html(message: Message) -> str:
     """A page for mail: no script, no picture, nothing fetched, and every foreign text escaped."""
     shown = message.lines[:_TEXT_LINES]
@@ -238,14 +243,11 @@ def _figures(line: Line) -> str:
 
 
 def _slack_text(text: str, limit: int) -> dict[str, Any]:
-    return {
-        "type": "plain_text",
-        "text": wording.cut(text, limit, lambda character: _SLACK_ESCAPES.get(character, character)),
-        "emoji": False,
-    }
+    return {"type": "plain_text", "text": wording.cut(text, limit, _slack_character), "emoji": False}
 
 
-_SLACK_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+def _slack_character(character: str) -> str:
+    return {"&": "&amp;", "<": "&lt;", ">": "&gt;"}.get(character, character)
 
 
 def _slack_section(line: Line, heading: str) -> list[dict[str, Any]]:
@@ -258,8 +260,7 @@ def _slack_section(line: Line, heading: str) -> list[dict[str, Any]]:
         short.append(_slack_text(f"Link: {wording.one_line(line.link, _FIELD)}", _SLACK_FIELD))
     if short:
         block["fields"] = short
-    escaped = address.replace("&", "&amp;")
-    link = {"type": "context", "elements": [{"type": "mrkdwn", "text": f"<{escaped}|Open the page>"}]}
+    link = {"type": "context", "elements": [{"type": "mrkdwn", "text": f"<{slack_escaped(address)}|Open the page>"}]}
     return [block, link] if address else [block]
 
 

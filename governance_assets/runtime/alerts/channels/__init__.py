@@ -11,19 +11,23 @@ from __future__ import annotations
 import base64
 import email.utils
 import importlib.util
+import ipaddress
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from governance_assets.pages import wording
 from governance_assets.pages.messages import Message
 from governance_assets.policy import ChannelPolicy
 from governance_assets.runtime import clock
 
-TIMEOUT_S = 10.0
-"""A receiver that says nothing for this long has failed."""
+TIMEOUT_S = 10
+"""A receiver that says nothing for this many seconds has failed."""
+
+LONGEST_PAUSE_S = 86_400.0
+"""A receiver that asks for a longer pause is asked again after a day."""
 
 
 class Channel(Protocol):
@@ -53,14 +57,23 @@ class NotConfigured(ValueError):
 def build(entry: ChannelPolicy, environment: Mapping[str, str], home: Path) -> Channel:
     """The channel that ``entry`` describes; secrets come from ``environment``. Raises NotConfigured."""
     # Imported here so that one kind never loads the packages of another.
-    from governance_assets.runtime.alerts.channels import console, file
+    from governance_assets.runtime.alerts.channels import console, email, file, slack, sns, webhook
 
     match entry.kind:
         case "console":
             return console.ConsoleChannel(entry.name)
         case "file":
             return file.build(entry, home)
-    raise NotConfigured(f"channel {entry.name}: found kind {entry.kind}, which has no module; use another kind")
+        case "slack_webhook":
+            return slack.build_webhook(entry, environment)
+        case "slack_bot":
+            return slack.build_bot(entry, environment)
+        case "sns":
+            return sns.build(entry, environment)
+        case "email":
+            return email.build(entry, environment)
+        case "webhook":
+            return webhook.build(entry, environment)
 
 
 def needed_secret(entry: ChannelPolicy, environment: Mapping[str, str], meaning: str) -> str:
@@ -76,6 +89,10 @@ def from_environment(entry: ChannelPolicy, variable: str, environment: Mapping[s
     if variable and not value:
         raise NotConfigured(
             f"channel {entry.name}: the environment variable {variable} is not set or empty; export it where alerts are sent"
+        )
+    if not (value.isascii() and value.isprintable()):
+        raise NotConfigured(
+            f"channel {entry.name}: the environment variable {variable} holds line breaks or letters outside ASCII; set it anew"
         )
     return value
 
@@ -113,4 +130,49 @@ def pause(header: str | None) -> float | None:
             seconds = (email.utils.parsedate_to_datetime(header) - clock.now()).total_seconds()
         except (ValueError, TypeError):
             return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return min(max(0.0, seconds), LONGEST_PAUSE_S) if math.isfinite(seconds) else None
+
+
+def refused(name: str, receiver: str, status: int, said: str, retry_after: str | None) -> DeliveryError:
+    """The error for an HTTP status: time-outs, throttling and errors of the server may pass, everything else will not."""
+    is_permanent = not (status in (408, 425, 429) or 500 <= status < 600)
+    hint = "change the channel's address" if 300 <= status < 400 else "mend the channel" if is_permanent else "it is tried again"
+    return DeliveryError(
+        f"channel {name}: {receiver} answered {status} ({said or 'without a word'}); {hint}", is_permanent, pause(retry_after)
+    )
+
+
+def unreachable(name: str, receiver: str, error: Exception, secrets: Iterable[str] = ()) -> DeliveryError:
+    """The error for a receiver that could not be asked, or gave no answer that can be read."""
+    return DeliveryError(
+        f"channel {name}: {receiver} cannot be reached ({foreign(str(error), secrets) or type(error).__name__}); it is tried again"
+    )
+
+
+def web_host(entry: ChannelPolicy, address: str, where: str, is_open_allowed: bool = False) -> str:
+    """The host of a web address, after refusing every scheme but https, and http unless allowed or within this machine."""
+    try:
+        parts = urlsplit(address)
+        host, scheme, _ = parts.hostname or "", parts.scheme.lower(), parts.port
+    except ValueError:
+        host, scheme = "", ""
+    is_safe = scheme == "https" or (scheme == "http" and (is_open_allowed or is_loopback(host)))
+    if not host or not is_safe or not (address.isascii() and address.isprintable()) or " " in address:
+        expected = "an http or https address" if is_open_allowed else "an https address"
+        raise NotConfigured(f"channel {entry.name}: {where} holds no usable address; expected {expected} with a host")
+    if parts.username is not None or parts.password is not None:
+        raise NotConfigured(f"channel {entry.name}: {where} carries a user or password; take them out of the address")
+    return host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def header_key(message: Message) -> str:
+    """The idempotency key as a header may carry it: printable ASCII without blanks, anything else in per cent signs."""
+    return quote(message.key, safe="!#$&'()*+,/:;=?@[]^_`{|}~-.")
