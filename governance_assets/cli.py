@@ -138,6 +138,35 @@ def explain(home: Path | None, telemetry: Path | None, artifact: str, partition:
 
 @main.command()
 @_located
+@click.argument("artifact")
+@click.argument("partition", required=False)
+@click.option("--revision", type=click.IntRange(min=1), help="Another revision than the newest.")
+@click.option("--all", "is_all", is_flag=True, help="Every recorded partition; of every artifact when ARTIFACT is all.")
+@click.option("--anyway", "is_anyway", is_flag=True, help="Use this code although other code is recorded.")
+def replay(
+    home: Path | None, telemetry: Path | None, artifact: str, partition: str | None, revision: int | None, is_all: bool, is_anyway: bool
+) -> None:
+    """Rebuild ARTIFACT PARTITION from its recorded inputs and compare digests; nothing is recorded."""
+    import governance_assets.definitions  # noqa: F401  (declares the artifacts that can be rebuilt)
+    from governance_assets.runtime.replay import ALL, Replay, summary, targets, whole_or_named
+
+    is_all = is_all or artifact == ALL
+    if is_all and (partition or revision):
+        raise click.UsageError("--all takes the newest revision of every partition; leave PARTITION and --revision out")
+    with _history(home, telemetry) as workspace:
+        chosen = targets(workspace.history, artifact, None if is_all else whole_or_named(artifact, partition), revision)
+        done = []
+        for one in Replay(workspace, is_anyway).each(chosen):
+            click.echo("\n".join([one.in_one_line] if is_all else [str(one), *(f"  {told}" for told in one.told)]))
+            done.append(one)
+    if is_all:
+        click.echo(summary(done))
+    if not any(one.outcome == "identical" for one in done) or any(one.is_failure for one in done):
+        sys.exit(FAILED)
+
+
+@main.command()
+@_located
 @click.option("--quarter", help="Quarter, such as 2025-Q4; default the one of the as-of instant.")
 @click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 def calendar(home: Path | None, telemetry: Path | None, quarter: str | None, style: str) -> None:

@@ -27,11 +27,11 @@ ROOT = Path(governance_assets.__file__).parent
 NAME = governance_assets.__name__
 
 TOP_LEVEL = {"__init__.py", "py.typed", "cli.py", "contract.py", "definitions.py", "finding.py", "policy.py", "sample.py"}
-PACKAGES = {"stats", "pages", "runtime", "runtime/sources", "runtime/alerts", "runtime/alerts/channels", "runtime/proof"}
+PACKAGES = {"stats", "pages", "runtime", "runtime/sources", "runtime/alerts", "runtime/alerts/channels", "runtime/proof", "runtime/replay"}
 NO_MODULES = {"runtime/dagster.yaml"}
 DOMAIN_FILES = {"__init__.py", "contracts.py", "facts.py", "rules.py", "assets.py", "report.py"}
-# Pure date arithmetic; it stands in runtime/ beside the schedules it serves.
-CALENDAR = {f"{NAME}.runtime.{name}" for name in ("periods", "due_dates", "calendar")}
+# Pure arithmetic over dates and incidents; it stands in runtime/ beside the schedules and the sweep that it serves.
+CALENDAR = {f"{NAME}.runtime.{name}" for name in ("periods", "due_dates", "calendar", "alerts.incidents", "alerts.escalation")}
 HEAVY = ("numba", "scipy", "matplotlib", "boto3", "botocore", "slack_sdk")
 
 

@@ -1,0 +1,159 @@
+"""The inputs of an entry, found again: until when each was read, and whether its rows are still those that were used.
+
+Belongs here: holding what an entry says of its inputs against what is there. Does not belong here: computing from them
+(``rebuild.py``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from governance_assets.runtime.artifact import DECLARATIONS, Declaration, Landed, View, recorded_inputs, used_by
+from governance_assets.runtime.history import History, Input
+from governance_assets.runtime.replay.past import SHORT, HistoryThen
+from governance_assets.runtime.sources.landing import LANDED, VERSION_COLUMN, iso, mondays
+from governance_assets.stats.digest import part_digests, table_digest
+
+TICK = dt.timedelta(microseconds=1)
+OTHER_MOMENTS = 50
+"""How many earlier states of an input are tried where the newest one before an entry is not the one that it used."""
+
+
+@dataclass
+class Used:
+    """What one partition's entry used: its inputs, when those were read that were not read last, and what is amiss with them."""
+
+    inputs: frozenset[Input]
+    moments: dict[str, dt.datetime] = field(default_factory=dict)
+    problem: str | None = None
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Used:
+        """From a row of the ledger."""
+        return cls(frozenset(Input(**one) for one in json.loads(entry["inputs"])))
+
+    def from_artifact(self, name: str) -> frozenset[Input]:
+        """The inputs of one name."""
+        return frozenset(one for one in self.inputs if one.artifact == name)
+
+
+def find(declaration: Declaration, history: History, before: dt.datetime, used: Mapping[str, Used]) -> None:
+    """Find, for each partition, the moments at which its inputs were as they were used; say of the first that never was.
+
+    As a rule everything was read just as it stood when the entry was recorded. Where somebody else recorded between the
+    reading and the recording, it is an earlier moment.
+    """
+    for one in used.values():
+        strange = sorted(each.artifact for each in one.inputs if each.artifact not in declaration.inputs)
+        if strange:
+            one.problem = f"it was made from {strange[0]}, which this code does not read; replay with the recorded commit"
+    for name, kind in declaration.inputs.items():
+        found = _at(history, before, name, kind, used)
+        for key, one in used.items():
+            wanted = one.from_artifact(name)
+            if one.problem or found[key] == wanted:
+                continue
+            moment = _earlier(history, before, name, kind, key, wanted)
+            if moment is None:
+                one.problem = _first_difference(wanted, found[key])
+            else:
+                one.moments[name] = moment
+
+
+def _at(history: History, instant: dt.datetime, name: str, kind: type[View], keys: Iterable[str]) -> dict[str, set[Input]]:
+    """What each partition would have used of an input at ``instant``."""
+    found: dict[str, set[Input]] = {key: set() for key in keys}
+    for key, one in used_by(kind, recorded_inputs(HistoryThen(history, instant), name, kind), found):
+        found[key].add(one)
+    return found
+
+
+def _earlier(history: History, before: dt.datetime, name: str, kind: type[View], key: str, wanted: frozenset[Input]) -> dt.datetime | None:
+    recorded = sorted(set(history.ledger(name, as_of=before)["recorded_at"].to_pylist()), reverse=True)
+    moments = (instant - TICK for instant in recorded[:OTHER_MOMENTS])
+    return next((moment for moment in moments if _at(history, moment, name, kind, [key])[key] == wanted), None)
+
+
+def _first_difference(wanted: frozenset[Input], found: set[Input]) -> str:
+    address, was = min((((one.artifact, one.partition_key), one) for one in wanted ^ found), key=lambda pair: pair[0])
+    then = [one for one in wanted if (one.artifact, one.partition_key) == address]
+    here = [one for one in found if (one.artifact, one.partition_key) == address]
+    what = f"landed rows of {was.partition_key} ({was.artifact})" if was.revision == 0 else f"{was.artifact} {was.partition_key}"
+    return f"the inputs are not those recorded: of {what} it used {_shown(then)}, the history as of then has {_shown(here)}"
+
+
+def _shown(inputs: Iterable[Input]) -> str:
+    told = [f"revision {one.revision}, {one.sha256[:SHORT]}" if one.revision else one.sha256[:SHORT] for one in inputs]
+    return " and ".join(sorted(told)) or "nothing"
+
+
+# ---------------------------------------------------------------- rows of inputs
+
+
+def check_landings(declaration: Declaration, history: HistoryThen, home: Path, used: Iterable[Used]) -> None:
+    """Say of the first landed file of each that is missing, or whose rows are not those of the manifest."""
+    wanted = list(used)
+    for feed, kind in declaration.inputs.items():
+        if not issubclass(kind, Landed):
+            continue
+        origins = {one.partition_key for each in wanted for one in each.from_artifact(feed)}
+        broken = dict(_broken(history.rows(feed), home, feed, origins))
+        for each in wanted:
+            problems = sorted(broken[one] for one in each.from_artifact(feed) if one in broken)
+            each.problem = each.problem or next(iter(problems), None)
+
+
+def _broken(manifest: pa.Table, home: Path, feed: str, origins: set[str]) -> Iterable[tuple[Input, str]]:
+    for file in manifest.select(["origin", "landed_path", "weeks", "week_digests", "strata"]).to_pylist():
+        if file["origin"] not in origins or not file["weeks"]:
+            continue
+        stated = dict(zip(file["weeks"].split(","), file["week_digests"].split(","), strict=True))
+        present, problem = _present(home / file["landed_path"], feed, file)
+        for week, digest in stated.items():
+            if problem is not None or present.get(week) != digest:
+                other = f"the landed rows of {file['origin']}, week {week}, are not those recorded ({file['landed_path']})"
+                yield Input(feed, file["origin"], 0, digest), problem or f"{other}; remove that file and run intake again to land it anew"
+
+
+def _present(path: Path, feed: str, file: Mapping[str, Any]) -> tuple[dict[str, str], str | None]:
+    what = f"the landed file of {file['origin']}, {file['landed_path']},"
+    if not path.is_file():
+        return {}, f"{what} is missing below {path.parents[2]}; run intake again while the telemetry has it, or put it back"
+    try:
+        return _week_digests(path, {*(name for name, _ in LANDED[feed]), VERSION_COLUMN, *file["strata"].split(",")}), None
+    except (pa.ArrowException, OSError) as error:
+        return {}, f"{what} cannot be read ({' '.join(str(error).split())[:200]}); remove it and run intake again to land it anew"
+
+
+def _week_digests(path: Path, own: set[str]) -> dict[str, str]:
+    """The digest of each week's rows in one landed file, by Monday, over the columns that were landed."""
+    rows = pq.read_table(path, columns=[name for name in pq.read_schema(path).names if name in own])
+    weeks = mondays(rows["target_end_date"])
+    names, lengths = np.unique(weeks, return_counts=True)
+    ordered = rows.take(pa.array(np.argsort(weeks, kind="stable")))
+    digests = part_digests(ordered, [name for name in rows.column_names if name not in ("predicted", "observed")], lengths.tolist())
+    return dict(zip(map(iso, names), digests, strict=True))
+
+
+def changed_rows(declaration: Declaration, history: History, used: Used) -> str | None:
+    """The first recorded input whose stored rows no longer have the digest that was used."""
+    for name, kind in declaration.inputs.items():
+        if issubclass(kind, Landed) or name not in DECLARATIONS:
+            continue
+        contract = DECLARATIONS[name].contract
+        for one in sorted(used.from_artifact(name), key=lambda each: each.partition_key):
+            rows = history.rows(contract, [one.partition_key])
+            if table_digest(rows, contract.key) != one.sha256:
+                return (
+                    f"the stored rows of its input {name} {one.partition_key} no longer have the digest {one.sha256[:SHORT]} that was used"
+                )
+    return None
