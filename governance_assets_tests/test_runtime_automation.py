@@ -125,6 +125,16 @@ def test_the_nightly_run_reads_intake_and_the_open_week_in_one(installed: Path) 
         assert done.success
         assert "2025-08-11" in workspace.history.heads("forecast_scores")
         assert "all" in workspace.history.heads("quantile_forecasts")
+        assert not workspace.history.heads("operational_health"), "health has its own schedule"
+
+
+def test_every_hour_health_alone_is_looked_at(installed: Path) -> None:
+    schedule = defs.get_schedule_def("hourly_health")
+    assert schedule.cron_schedule == "5 * * * *"
+    with dg.DagsterInstance.ephemeral() as instance, Workspace(Settings.from_environment()) as workspace:
+        done = build(workspace).resolve_job_def(schedule.job_name).execute_in_process(instance=instance)
+        assert done.success
+        assert set(workspace.history.ledger()["artifact"].to_pylist()) == {"operational_health", "escalations"}
 
 
 def test_compaction_is_an_asset_that_changes_no_answer(installed: Path) -> None:
@@ -140,6 +150,7 @@ def test_everything_is_on_from_the_start() -> None:
     repository = defs.get_repository_def()
     assert {schedule.name: schedule.default_status for schedule in repository.schedule_defs} == {
         "nightly_open_week": dg.DefaultScheduleStatus.RUNNING,
+        "hourly_health": dg.DefaultScheduleStatus.RUNNING,
         "nightly_compaction": dg.DefaultScheduleStatus.RUNNING,
     }
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {

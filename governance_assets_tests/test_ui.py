@@ -78,7 +78,7 @@ def _wait(server: Webserver, process: subprocess.Popen, log: Path) -> None:
 
 def test_a_run_of_the_command_line_appears_with_its_command(webserver: Webserver) -> None:
     runs = webserver.ask("{ runsOrError { ... on Runs { results { jobName status tags { key value } } } } }")["runsOrError"]["results"]
-    assert {(run["jobName"], run["status"]) for run in runs} == {("intake", "SUCCESS"), ("weeks", "SUCCESS")}
+    assert {(run["jobName"], run["status"]) for run in runs} == {(job, "SUCCESS") for job in ("intake", "weeks", "health")}
     assert all("governance/command" in {tag["key"] for tag in run["tags"]} for run in runs)
 
 
@@ -126,4 +126,4 @@ def test_schedules_and_sensors_are_on(webserver: Webserver) -> None:
     )["repositoriesOrError"]["nodes"][0]
     states = {one["name"]: one["scheduleState"]["status"] for one in told["schedules"]}
     states |= {one["name"]: one["sensorState"]["status"] for one in told["sensors"] if one["name"] in ("new_files", "changed_weeks")}
-    assert states == dict.fromkeys(("nightly_open_week", "nightly_compaction", "new_files", "changed_weeks"), "RUNNING")
+    assert states == dict.fromkeys(("nightly_open_week", "hourly_health", "nightly_compaction", "new_files", "changed_weeks"), "RUNNING")

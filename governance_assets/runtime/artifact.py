@@ -88,6 +88,11 @@ class Run:
         """Mondays of the asked weeks."""
         return tuple(dt.date.fromisoformat(key) for key in self.partition_keys)
 
+    @property
+    def present(self) -> dt.datetime:
+        """The installation's present as the run began; an explicit as-of instant does not move it."""
+        return self.as_of if self.workspace.settings.as_of is None else self.workspace.present
+
     def intake(self) -> Intake:
         """The telemetry folder, read once for the run."""
         return self.workspace.intake(self.run_id)

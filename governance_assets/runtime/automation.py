@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from governance_assets.domains import FLOW
 from governance_assets.policy import Policy
 from governance_assets.runtime import calendar
 from governance_assets.runtime.alerts.sensors import alert_sensors
@@ -32,12 +33,15 @@ from governance_assets.runtime.workspace import ORIGIN_TAG, Workspace
 INTAKE_JOB = "intake"
 WEEKS_JOB = "weeks"
 NIGHTLY_JOB = "nightly"
+HEALTH_JOB = "health"
 COMPACTION_JOB = "compaction"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
 _WEEKLY = dg.AssetSelection.tag("governance/grain", "week")
-_WHOLE = dg.AssetSelection.tag("governance/grain", "none")
+# The last domain looks back at all the others; it runs after them, and when they do not run.
+_LOOKS_BACK = dg.AssetSelection.groups(FLOW[-1])
+_WHOLE = dg.AssetSelection.tag("governance/grain", "none") - _LOOKS_BACK
 
 
 def jobs() -> list[Any]:
@@ -53,12 +57,13 @@ def jobs() -> list[Any]:
             partitions_def=PARTITIONS["week"],
             description="Intake, then a further revision of the open week.",
         ),
+        dg.define_asset_job(HEALTH_JOB, _LOOKS_BACK, description="Whether everything that is due is recorded, and what stays open."),
         dg.define_asset_job(COMPACTION_JOB, dg.AssetSelection.assets("history_compaction"), description="Compact the history."),
     ]
 
 
 def schedules() -> list[dg.ScheduleDefinition]:
-    """The nightly line of the calibration history (B20), and the nightly compaction."""
+    """The nightly line of the calibration history (B20), the hourly look at health, and the nightly compaction."""
     append = next(one for one in calendar.schedules(Policy().calendar) if one.id == "calibration_append")
 
     @dg.schedule(
@@ -74,6 +79,15 @@ def schedules() -> list[dg.ScheduleDefinition]:
 
     return [
         nightly_open_week,
+        dg.ScheduleDefinition(
+            name="hourly_health",
+            job_name=HEALTH_JOB,
+            cron_schedule="5 * * * *",
+            execution_timezone="UTC",
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            tags={ORIGIN_TAG: "schedule"},
+            description="Five minutes past every hour: what is due and not recorded, and what stays open.",
+        ),
         dg.ScheduleDefinition(
             name="nightly_compaction",
             job_name=COMPACTION_JOB,

@@ -1,4 +1,4 @@
-"""One ``governance run``: intake, then the weeks, in one process under one tag; then the site and a summary.
+"""One ``governance run``: intake, the weeks, then health, in one process under one tag; then the site and a summary.
 
 Belongs here: which partitions a command line asks for, running the jobs grain by grain, printing what came out.
 Does not belong here: what a run computes (``runtime/artifact.py``) or how the site looks (``pages/``).
@@ -15,8 +15,10 @@ import dagster as dg
 
 from governance_assets.pages.wording import VERDICTS, count, figure, instant
 from governance_assets.runtime import clock
+from governance_assets.runtime.alerts.sweep import sweep
 from governance_assets.runtime.artifact import DECLARATIONS, FIRST_WEEK
 from governance_assets.runtime.automation import (
+    HEALTH_JOB,
     INTAKE_JOB,
     RANGE_END,
     RANGE_START,
@@ -94,7 +96,7 @@ class Done:
 
 
 def run(workspace: Workspace, definitions: dg.Definitions, asked: Asked, command: str, say: Say) -> Done:
-    """Execute intake and the asked or stale weeks; the history says what came out."""
+    """Execute intake, the asked or stale weeks, and health whatever became of these; the history says what came out."""
     unknown = sorted(set(asked.names or ()) - DECLARATIONS.keys())
     if unknown:
         raise SettingsError(f"--select: no artifact is named {', '.join(unknown)}; known are {', '.join(DECLARATIONS)}")
@@ -107,6 +109,9 @@ def run(workspace: Workspace, definitions: dg.Definitions, asked: Asked, command
         if done.is_success:
             with done.phase("weeks", say):
                 batch.weeks(asked)
+        with done.phase("health", say):
+            sweep(workspace)  # where no daemon lives nobody else has taken the steps that are due
+            batch.execute(HEALTH_JOB, None, {})
     return done
 
 

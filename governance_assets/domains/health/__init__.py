@@ -1,0 +1,1 @@
+"""Health: did governance itself run?"""
