@@ -500,8 +500,9 @@ class AlertsPolicy(Section):
         *("drain_interval_s", "max_attempts", "backoff_s", "max_backoff_s", "suppression_minutes", "max_messages_per_hour"),
         *("quiet_start", "quiet_end", "quiet_severities", "channels", "routes", "site_url"),
         *("reminders", "max_reminder_age_hours", "status_artifacts"),
+        *("silent_run_minutes", "lookback_days", "max_queue_minutes", "daemon_silence_s", "min_free_gb"),
     }
-    """Values that say how a message is sent; no verdict depends on them."""
+    """Values that say how a message is sent and its path is watched; no verdict on an artifact depends on them."""
 
     max_partition_age_days: float = setting(
         35.0,
@@ -536,6 +537,15 @@ class AlertsPolicy(Section):
     )
     silent_run_minutes: float = setting(
         60.0, unit="minutes", gt=0, source="P", why="a run without any event for an hour, whose process is gone or cannot be asked, is dead"
+    )
+    max_queue_minutes: float = setting(
+        30.0, unit="minutes", gt=0, source="P", why="a run that waits or starts for longer than this waits for something that does not come"
+    )
+    daemon_silence_s: float = setting(
+        120.0, unit="seconds", gt=0, source="P", why="each of Dagster's daemons reports twice a minute; two minutes of silence are no chance"
+    )
+    min_free_gb: float = setting(
+        1.0, unit="GB", ge=0, source="P", why="a commit needs its rows twice for a moment, and a full disk stops alerts as well"
     )
     lookback_days: float = setting(
         7.0, unit="days", gt=0, source="P", why="how far back runs are reconciled when nothing is known of an earlier look"
