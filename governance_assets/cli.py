@@ -249,6 +249,21 @@ def ui(home: Path | None, telemetry: Path | None, port: int) -> None:
     os.execv(dagster, [str(dagster), "dev", "-h", "127.0.0.1", "-p", str(port), "-m", "governance_assets.definitions"])
 
 
+@main.command()
+@_located
+@click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def doctor(home: Path | None, telemetry: Path | None, style: str) -> None:
+    """Is the path of alerts alive: store, seals, drains, channels, disk, daemon, schedules, sensors. It looks and mends nothing."""
+    import governance_assets.definitions  # noqa: F401  (declares what schedules and sensors are for)
+    from governance_assets.runtime.doctor import as_table, examine
+
+    with _history(home, telemetry) as workspace:
+        found = examine(workspace)
+    _print_table(as_table(found), style)
+    if any(finding.is_failure for finding in found):
+        sys.exit(FAILED)
+
+
 def _refuse_full(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise click.UsageError(f"{folder} is not empty; name a new folder, nothing was written")
