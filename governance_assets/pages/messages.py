@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -72,7 +73,7 @@ def title(message: Message) -> str:
     """One line that says it all: FAIL calibration_metrics: coverage_holds — team-b (2025-11-03)."""
     n_lines = len(message.lines)
     if message.kind == "digest":
-        return f"digest: {wording.count(n_lines, 'message')}"
+        return f"digest: {wording.count(n_lines, 'entry', 'entries')}"
     if n_lines == 0:
         return _word(message.kind)
     if n_lines == 1:
@@ -178,7 +179,7 @@ def _known(shape: type, document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _word(kind: str, outcome: str = "", severity: str = "") -> str:
     if kind != "failing":
-        return wording.one_line(kind.replace("_", " "), _TITLE).upper()
+        return wording.one_line(kind.replace("_", " "), _TITLE).upper() or "ALERT"
     return "BROKEN" if outcome == "error" else "WARNING" if severity == "warn" else "FAIL"
 
 
@@ -238,7 +239,7 @@ def _figures(line: Line) -> str:
     if line.value is not None and line.limit is not None and line.value != line.limit and value == limit:
         # A miss by a hair must not read as a tie.
         scale, unit = (100, " %") if line.unit == "fraction" else (1, f" {line.unit}" if line.unit else "")
-        value, limit = (f"{figure * scale!r}{unit}" for figure in (line.value, line.limit))
+        value, limit = (f"{(Decimal(repr(figure)) * scale).normalize():f}{unit}" for figure in (line.value, line.limit))
     return value if line.limit is None else f"{value}, limit {limit}"
 
 

@@ -95,7 +95,8 @@ def clean(text: str) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """``text`` cleaned, without line breaks and unseen marks, and cut to ``limit`` characters."""
-    return cut(" ".join(clean(text).translate(_UNSEEN).split()), limit)
+    unbroken = clean(" ".join(text.split())).translate(_UNSEEN)
+    return cut(" ".join(unbroken.split()), limit)
 
 
 def cut(text: str, limit: int, shape: Callable[[str], str] = str) -> str:

@@ -9,11 +9,11 @@ Errors: DeliveryError (one attempt failed) and NotConfigured (the channel cannot
 from __future__ import annotations
 
 import base64
-import email.utils
 import importlib.util
 import ipaddress
 import math
 from collections.abc import Iterable, Mapping
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, urlsplit
@@ -127,7 +127,7 @@ def pause(header: str | None) -> float | None:
         seconds = float(header)
     except ValueError:
         try:
-            seconds = (email.utils.parsedate_to_datetime(header) - clock.now()).total_seconds()
+            seconds = (parsedate_to_datetime(header) - clock.now()).total_seconds()
         except (ValueError, TypeError):
             return None
     return min(max(0.0, seconds), LONGEST_PAUSE_S) if math.isfinite(seconds) else None

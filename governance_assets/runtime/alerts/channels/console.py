@@ -28,8 +28,11 @@ class ConsoleChannel:
         # Where the terminal knows few characters, a question mark stands for the others.
         lines = as_text(message).encode(out.encoding, "replace").decode(out.encoding).split("\n")
         text = Text("\n").join([Text(lines[0], _STYLES.get(message.severity, "bold")), *map(Text, lines[1:])])
-        try:
+        with out.capture() as shown:
             out.print(text, soft_wrap=True)
+        try:
+            # Written here, since rich answers a broken pipe by sending all that follows nowhere, without a word.
+            out.file.write(shown.get())
             out.file.flush()
         except (OSError, ValueError) as error:
             raise DeliveryError(
