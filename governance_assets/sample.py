@@ -46,6 +46,8 @@ LATE_OBSERVATION_DATE = dt.date(2025, 8, 10)
 REVISED_DATES = (dt.date(2025, 8, 31), dt.date(2025, 9, 7))
 REVISION_DATE = dt.date(2025, 9, 18)
 UNDERCOUNT = 0.85
+CUT_MODEL, CUT_DATE, CUT_HORIZON = "boreas", dt.date(2025, 9, 14), 1
+CUT_LEVELS = (LEVELS[0], LEVELS[-1])
 
 _WEEK = dt.timedelta(days=7)
 _NORMAL = NormalDist()
@@ -282,6 +284,13 @@ def _is_late_entry(forecasts: pa.Table) -> pa.ChunkedArray:
     return pc.and_(pc.equal(forecasts["model_id"], BASELINE.name), when)
 
 
+def _is_cut(forecasts: pa.Table) -> pa.ChunkedArray:
+    """The outermost levels that one delivery lacks for its nearest week; every delivery after it is whole again."""
+    which = pc.and_(pc.equal(forecasts["model_id"], CUT_MODEL), pc.equal(forecasts["reference_date"], CUT_DATE))
+    levels = pc.is_in(forecasts["quantile_level"], value_set=pa.array(CUT_LEVELS))
+    return pc.and_(pc.and_(which, pc.equal(forecasts["horizon"], CUT_HORIZON)), levels)
+
+
 _BAD_ENTRIES = (
     # horizon 5 is forecast nowhere else, so refusing these rows takes nothing from the sound ones
     ("quantile_level", "1.5", "a level outside (0, 1)", (("2025-10-12", "region-01", "1.5", "15000"),)),
@@ -331,9 +340,9 @@ def _csv(table: pa.Table) -> bytes:
 
 
 def _files(quantiles: pa.Table, ensemble: pa.Table) -> dict[str, pa.Table]:
-    """Forecasts by quarter of their reference date; the weeks entered by hand are left to their own file."""
+    """Forecasts by quarter of their reference date; the weeks entered by hand are left to their own file, the cut levels to none."""
     files = {}
-    on_time = quantiles.filter(pc.invert(_is_late_entry(quantiles)))
+    on_time = quantiles.filter(pc.invert(pc.or_(_is_late_entry(quantiles), _is_cut(quantiles))))
     quarters = pc.binary_join_element_wise(
         pc.year(on_time["reference_date"]).cast(pa.string()), pc.quarter(on_time["reference_date"]).cast(pa.string()), "-Q"
     )
@@ -369,9 +378,24 @@ def _truth(seed: int, observations: pa.Table, rejects: list[dict[str, Any]]) -> 
             "reference_dates": [str(date) for date in LATE_ENTRY_DATES],
             "file": "forecasts/late-entries.csv",
         },
+        "cut_delivery": _cut_truth(),
         "revisions": _revision_truth(observations),
         "not_observed_yet": [{"target_end_date": str(AS_OF.date() - dt.timedelta(days=1)), "location": LOCATIONS[-1]}],
         "rejected": rejects,
+    }
+
+
+def _cut_truth() -> dict[str, Any]:
+    week = _monday(CUT_DATE + CUT_HORIZON * _WEEK)
+    return {
+        "model": CUT_MODEL,
+        "reference_date": str(CUT_DATE),
+        "horizon": CUT_HORIZON,
+        "missing_levels": list(CUT_LEVELS),
+        "missing_rows": len(CUT_LEVELS) * len(LOCATIONS),
+        "rule": "levels_are_complete",
+        "fails_in_week": str(week),
+        "passes_in_week": str(week + _WEEK),
     }
 
 

@@ -254,12 +254,12 @@ LEVELS = [
 
 @pytest.mark.parametrize(("rows", "odd"), LEVELS)
 def test_levels_are_complete_and_equal(rows: list[dict[str, Any]], odd: int) -> None:
-    (finding,) = rules.levels_are_complete(_scores(*rows), str(WEEK))
+    (finding,) = rules.levels_are_complete(_scores(*rows))
     assert (finding.outcome, finding.value) == ("fail" if odd else "pass", odd)
 
 
 def test_samples_have_no_levels_of_their_own() -> None:
-    assert rules.levels_are_complete(_scores({"forecast_type": "sample", "levels": "0.1"}), str(WEEK)) == []
+    assert rules.levels_are_complete(_scores({"forecast_type": "sample", "levels": "0.1"})) == []
     assert len(rules.judge_forecast_scores(_scores({}), POLICY, str(WEEK), None)) == 2
 
 

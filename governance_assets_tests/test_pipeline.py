@@ -121,6 +121,26 @@ def test_exactly_the_planted_rows_and_files_are_refused(governed: Governed) -> N
     assert "truth.json" in ignored
 
 
+def test_the_planted_delivery_alerts_in_its_week_and_recovers_in_the_next(governed: Governed) -> None:
+    cut = TRUTH["cut_delivery"]
+    told = f"rule = '{cut['rule']}' AND subject = '{cut['model']}'"
+    rows = governed.sql(f"SELECT kind, partition_key, is_sent, incident FROM alerts WHERE {told} ORDER BY alert")
+    assert [(row["kind"], row["partition_key"]) for row in rows] == [
+        ("failing", cut["fails_in_week"]),
+        ("recovered", cut["passes_in_week"]),
+    ]
+    assert all(row["is_sent"] for row in rows)
+    assert len({row["incident"] for row in rows}) == 1
+
+
+def test_every_incident_is_listed_and_everything_due_is_recorded(governed: Governed) -> None:
+    told = governed.sql("SELECT DISTINCT incident FROM alerts WHERE kind = 'failing' AND rule <> 'levels_are_complete' ORDER BY incident")
+    assert governed.sql("SELECT incident FROM escalations ORDER BY incident") == told
+    assert len(told) > 10
+    due = governed.sql("SELECT state, due, count(*) AS n FROM operational_health GROUP BY ALL ORDER BY ALL")
+    assert due == [{"state": "not_applicable", "due": None, "n": 4}, {"state": "recorded", "due": "2025-09-22", "n": 5}]
+
+
 def test_no_check_row_stays_planned(governed: Governed) -> None:
     import dagster as dg
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -214,8 +215,28 @@ def test_every_forecast_is_in_one_file(generated):
     keys = ["model_id", "target_end_date", "location", "predicted"]
     on_time = pa.concat_tables(tables).select(keys).to_pylist()
     filed = late + [(r["model_id"], str(r["target_end_date"]), r["location"], r["predicted"]) for r in on_time]
-    every = [tuple(r.values()) for r in generated.quantile_forecasts.select(keys).to_pylist()]
+    whole = generated.quantile_forecasts.filter(pc.invert(_is_cut(generated)))
+    every = [tuple(r.values()) for r in whole.select(keys).to_pylist()]
     assert sorted(filed) == sorted((model, str(end), place, value) for model, end, place, value in every)
+
+
+def _is_cut(generated: sample.Sample) -> pa.Array:
+    """The rows that the truth says no file has."""
+    cut, rows = generated.truth["cut_delivery"], generated.quantile_forecasts
+    told = (("model_id", cut["model"]), ("reference_date", dt.date.fromisoformat(cut["reference_date"])), ("horizon", cut["horizon"]))
+    found = pc.is_in(rows["quantile_level"], value_set=pa.array(cut["missing_levels"]))
+    for column, value in told:
+        found = pc.and_(found, pc.equal(rows[column], value))
+    return found
+
+
+def test_the_cut_delivery_lacks_what_the_truth_says_and_lies_where_alerts_are_sent(generated):
+    cut, policy = generated.truth["cut_delivery"], Policy().alerts
+    assert pc.sum(_is_cut(generated)).as_py() == cut["missing_rows"] == 2 * len(sample.LOCATIONS)
+    failing, passing = (dt.date.fromisoformat(cut[name]) for name in ("fails_in_week", "passes_in_week"))
+    assert passing - failing == dt.timedelta(weeks=1)
+    ended = [sample.AS_OF.date() - week - dt.timedelta(weeks=1) for week in (failing, passing)]
+    assert all(dt.timedelta() < age < dt.timedelta(days=policy.max_partition_age_days) for age in ended)
 
 
 def test_the_newest_versions_are_the_truth(generated):
@@ -264,7 +285,7 @@ def test_intake_refuses_exactly_what_is_planted(generated, tmp_path):
 def test_intake_lands_every_sound_row_in_its_newest_version(generated, tmp_path):
     intake = read_telemetry(COMMITTED, tmp_path, policy_from(None).intake)
     landed = {name: _landed(manifest, tmp_path) for name, manifest in intake.manifests.items()}
-    assert landed["quantile_forecasts"].num_rows == generated.quantile_forecasts.num_rows
+    assert landed["quantile_forecasts"].num_rows == generated.quantile_forecasts.num_rows - generated.truth["cut_delivery"]["missing_rows"]
     assert landed["sample_forecasts"].num_rows == generated.sample_forecasts.num_rows
     read = {(r["target_end_date"], r["location"]): r["observed"] for r in landed["observations"].to_pylist()}
     final = {(r["target_end_date"], r["location"]): r["observed"] for r in generated.observations.to_pylist()}

@@ -141,7 +141,7 @@ def drift_verdict(shift: MeanShift | None, policy: CalibrationPolicy) -> str:
 
 def judge_forecast_scores(rows: pa.Table, policy: CalibrationPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
     """Whether the week's tasks can be scored, and scored alike."""
-    return [every_task_is_observed(rows, partition_key), *levels_are_complete(rows, partition_key)]
+    return [every_task_is_observed(rows, partition_key), *levels_are_complete(rows)]
 
 
 def every_task_is_observed(rows: pa.Table, week: str) -> Finding:
@@ -155,15 +155,15 @@ def every_task_is_observed(rows: pa.Table, week: str) -> Finding:
     return EVERY_TASK_IS_OBSERVED.judge(subject, missing == 0, missing, 0)
 
 
-def levels_are_complete(rows: pa.Table, week: str) -> list[Finding]:
-    """One finding a model that states quantiles: how many of its tasks have an odd set of levels."""
+def levels_are_complete(rows: pa.Table) -> list[Finding]:
+    """One finding a model that states quantiles: how many of its tasks have an odd set of levels. The next week can mend it."""
     stated = rows.filter(pc.equal(rows["forecast_type"], "quantile"))
     counted = stated.group_by(["model_id", "target", "levels"]).aggregate([([], "count_all")]).sort_by([("model_id", "ascending")])
     findings = []
     for model_id in _distinct(counted["model_id"]):
         sets = [row for row in counted.to_pylist() if row["model_id"] == model_id]
         odd = sum(row["count_all"] for row in sets if _is_odd(row, sets))
-        findings.append(LEVELS_ARE_COMPLETE.judge(f"{model_id}, week {week}", odd == 0, odd, 0))
+        findings.append(LEVELS_ARE_COMPLETE.judge(model_id, odd == 0, odd, 0))
     return findings
 
 
