@@ -5,8 +5,11 @@ Belongs here: its lines and their emphasis. Does not belong here: the wording (`
 
 from __future__ import annotations
 
+import io
+import sys
 from dataclasses import dataclass
 
+from rich.console import Console
 from rich.text import Text
 
 from governance_assets.pages.messages import Message, as_text
@@ -24,16 +27,15 @@ class ConsoleChannel:
 
     def send(self, message: Message) -> None:
         """Print ``message`` and flush."""
-        out = console()
+        out, shown = console(), io.StringIO()
         # Where the terminal knows few characters, a question mark stands for the others.
         lines = as_text(message).encode(out.encoding, "replace").decode(out.encoding).split("\n")
         text = Text("\n").join([Text(lines[0], _STYLES.get(message.severity, "bold")), *map(Text, lines[1:])])
-        with out.capture() as shown:
-            out.print(text, soft_wrap=True)
+        Console(file=shown, force_terminal=out.is_terminal).print(text, soft_wrap=True)
         try:
-            # Written here, since rich answers a broken pipe by sending all that follows nowhere, without a word.
-            out.file.write(shown.get())
-            out.file.flush()
+            # Not printed by rich, which answers a broken pipe by sending all that follows nowhere, without a word.
+            sys.stdout.write(shown.getvalue())
+            sys.stdout.flush()
         except (OSError, ValueError) as error:
             raise DeliveryError(
                 f"channel {self.name}: standard output takes nothing ({error}); redirect it to where it can be read"
