@@ -86,7 +86,9 @@ def run(
         with done.phase("pages", click.echo):
             index = batch.write_report(workspace)
         has_failed_checks = batch.print_summary(workspace)
-    click.echo(f"site: {index}")
+        click.echo(f"site: {index}")
+        with done.phase("alerts", click.echo):
+            _drain(workspace, "run")
     if not done.is_success:
         sys.exit(FAILED)
     if strict and has_failed_checks:
@@ -262,6 +264,117 @@ def doctor(home: Path | None, telemetry: Path | None, style: str) -> None:
     _print_table(as_table(found), style)
     if any(finding.is_failure for finding in found):
         sys.exit(FAILED)
+
+
+@main.group()
+def alerts() -> None:
+    """What is open, who was told, and how to say that it is known."""
+
+
+def _noted(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what every note on an incident takes."""
+    for option in (
+        click.option("--reason", required=True, help="Why, in a sentence."),
+        click.option("--by", required=True, help="Role that decides, such as modelling_lead."),
+        click.argument("incident"),
+    ):
+        command = option(command)
+    return _located(command)
+
+
+@alerts.command("list")
+@_located
+@click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--undelivered", is_flag=True, help="List the messages that did not arrive instead.")
+def list_alerts(home: Path | None, telemetry: Path | None, style: str, undelivered: bool) -> None:
+    """Open incidents, the most urgent first; then what could not be delivered."""
+    import pyarrow as pa
+
+    from governance_assets.runtime.alerts import desk
+
+    with _history(home, telemetry) as workspace:
+        found, letters = desk.open_incidents(workspace), desk.undelivered(workspace)
+    if style != "table":
+        _print_table(pa.Table.from_pylist(letters if undelivered else found), style)
+        return
+    for rows, title in ([] if undelivered else [(found, "open incidents")]) + [(letters, "undelivered messages")]:
+        click.echo(f"{len(rows)} {title}")
+        if rows:
+            _print_table(pa.Table.from_pylist(rows), style)
+
+
+@alerts.command()
+@_noted
+@click.option("--until", help="Day or instant until which it is not escalated; without it for good.")
+def ack(home: Path | None, telemetry: Path | None, incident: str, by: str, reason: str, until: str | None) -> None:
+    """Acknowledge INCIDENT (its first digits will do): it is not escalated; worse and recovered are still told."""
+    from governance_assets.runtime.alerts import desk
+
+    with _history(home, telemetry) as workspace:
+        noted = desk.acknowledge(workspace, incident, by, reason, until)
+    click.echo(f"acknowledged: {noted.id} {noted.artifact} {noted.rule} {noted.subject}")
+
+
+@alerts.command()
+@_noted
+@click.option("--until", required=True, help="Day or instant until which nothing is sent.")
+def waive(home: Path | None, telemetry: Path | None, incident: str, by: str, reason: str, until: str) -> None:
+    """Waive INCIDENT (its first digits will do): nothing of it is sent until the waiver ends."""
+    from governance_assets.runtime.alerts import desk
+
+    with _history(home, telemetry) as workspace:
+        noted = desk.waive(workspace, incident, by, reason, until)
+    click.echo(f"waived: {noted.id} {noted.artifact} {noted.rule} {noted.subject}")
+
+
+@alerts.command()
+@_noted
+def unwaive(home: Path | None, telemetry: Path | None, incident: str, by: str, reason: str) -> None:
+    """Take the waiver of INCIDENT back."""
+    from governance_assets.runtime.alerts import desk
+
+    with _history(home, telemetry) as workspace:
+        noted = desk.unwaive(workspace, incident, by, reason)
+    click.echo(f"no longer waived: {noted.id} {noted.artifact} {noted.rule} {noted.subject}")
+
+
+@alerts.command()
+@_located
+@click.argument("channel")
+def test(home: Path | None, telemetry: Path | None, channel: str) -> None:
+    """Send a test message on CHANNEL, a name of the policy."""
+    from governance_assets.runtime.alerts import desk
+    from governance_assets.runtime.alerts.channels import DeliveryError, NotConfigured
+
+    with _history(home, telemetry) as workspace:
+        try:
+            click.echo(desk.try_channel(workspace, channel))
+        except (DeliveryError, NotConfigured) as error:
+            click.echo(f"governance: {error}", err=True)
+            sys.exit(FAILED)
+
+
+@alerts.command()
+@_located
+@click.option("--dead", is_flag=True, help="Try the dead letters again, too.")
+def drain(home: Path | None, telemetry: Path | None, dead: bool) -> None:
+    """Send what is due, once; where no daemon lives, call it from cron."""
+    import governance_assets.definitions  # noqa: F401  (declares what rests on what, to group alerts by their cause)
+    from governance_assets.runtime.alerts import desk
+
+    with _history(home, telemetry) as workspace:
+        if dead:
+            click.echo(f"{desk.revive(workspace)} dead letters are tried again")
+        _drain(workspace, "cli")
+
+
+def _drain(workspace: Workspace, origin: str) -> None:
+    from governance_assets.runtime.alerts.drain import drain as drain_once
+
+    done = drain_once(workspace, origin)
+    for sentence in done.sentences:
+        click.echo(f"governance: {sentence}", err=True)
+    click.echo(done)
 
 
 def _refuse_full(folder: Path) -> None:

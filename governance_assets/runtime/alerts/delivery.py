@@ -240,8 +240,8 @@ class DeliveryStore:
         return self._deliveries("state = 'dead'")
 
     def pending(self) -> list[Delivery]:
-        """What is still on its way; what waits for a digest or for its time counts from when it is made."""
-        return self._deliveries("state = 'pending'")
+        """What is still on its way, also what waits for a digest."""
+        return self._deliveries("state = 'pending' OR (state = 'gathered' AND digest IS NULL)")
 
     def counts(self) -> dict[str, int]:
         """How many deliveries are pending, failing (pending after an error), sent, dead and gathered for a digest, and rows waiting."""

@@ -31,8 +31,9 @@ _LOUDEST = (*OPENING, "escalated", "waiver_expired", "recovered", "reminder", "n
 class View:
     """What a plan depends on besides the rows.
 
-    ``now`` is when it is sent, ``present`` what waivers are held against: they differ where telemetry is frozen. ``incidents`` by id; ``told`` when a subject was last told about; ``upstream`` what each artifact reads; ``trend`` the last
-    values of a subject up to a partition; ``link`` where an artifact can be looked at.
+    ``now`` is when it is sent, ``present`` what waivers are held against: they differ where telemetry is frozen. ``incidents``
+    by id; ``told`` when a subject was last told about; ``upstream`` what each artifact reads; ``trend`` the last values of a
+    subject up to a partition; ``link`` where an artifact can be looked at.
     """
 
     now: dt.datetime
