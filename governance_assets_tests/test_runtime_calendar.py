@@ -10,9 +10,9 @@ from dagster._utils.schedules import cron_string_iterator, is_valid_cron_schedul
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from governance_assets.policy import CalendarPolicy, policy_from
+from governance_assets.policy import AlertsPolicy, CalendarPolicy, policy_from
 from governance_assets.runtime import due_dates
-from governance_assets.runtime.calendar import Event, Schedule, governance_calendar, schedules, upcoming
+from governance_assets.runtime.calendar import Event, Schedule, governance_calendar, last_overdue, reminders, schedules, upcoming
 from governance_assets.runtime.periods import WEEKDAYS, quarter_of, quarters_between
 
 POLICY = CalendarPolicy()
@@ -302,3 +302,55 @@ def test_upcoming_needs_a_time_zone() -> None:
 
 def test_a_day_of_the_week_is_named_as_everywhere() -> None:
     assert list(WEEKDAYS) == [dt.date(2024, 1, day).strftime("%A").lower() for day in range(1, 8)]
+
+
+@pytest.mark.parametrize(
+    ("id", "present", "expected"),
+    [
+        ("repository_sync", "2025-10-09T09:00", "repository_sync/2025-09-29"),  # three days late is not more than three
+        ("repository_sync", "2025-10-09T09:00:00.000001", "repository_sync/2025-10-06"),
+        ("repository_sync", "2025-10-10T09:00", "repository_sync/2025-10-06"),
+        ("plan_update", "2025-10-10T16:00", "plan_update/2025-09-26"),
+        ("plan_update", "2025-10-10T16:01", "plan_update/2025-10-03"),
+        ("issue_review", "2025-10-15T10:00", "issue_review/2025-09-15"),
+        ("issue_review", "2025-10-15T10:01", "issue_review/2025-10-01"),
+        ("assessment", "2025-10-10T23:59", "assessment/2025-Q2"),  # due on Friday, 26 September
+        ("assessment", "2025-10-11T00:00", "assessment/2025-Q3"),
+    ],
+)
+def test_the_newest_event_that_is_overdue(id: str, present: str, expected: str) -> None:
+    (schedule,) = [one for one in schedules(POLICY) if one.id == id]
+    event = last_overdue(schedule, utc(present))
+    assert event is not None
+    assert event.id == expected
+
+
+def test_what_is_never_escalated_is_never_overdue() -> None:
+    assert [one.id for one in schedules(POLICY) if last_overdue(one, utc("2025-12-01"))] == [
+        "repository_sync",
+        "plan_update",
+        "issue_review",
+        "assessment",
+    ]
+
+
+def test_every_activity_and_reminder_of_the_policy_is_in_the_calendar() -> None:
+    alerts, known = AlertsPolicy(), {one.id: one for one in schedules(POLICY)}
+    assert all(known[missed.activity].overdue_at is not None for missed in alerts.missed)
+    assert {known[id].kind for id in alerts.reminders} == {"reminder"}
+
+
+def test_reminders_are_those_asked_for_in_a_span_open_at_its_start() -> None:
+    ids = AlertsPolicy().reminders
+
+    def told(after: str, until: str) -> list[str]:
+        return [event.id for event in reminders(utc(after), utc(until), ids, POLICY)]
+
+    assert told("2025-10-10T14:59", "2025-10-10T15:00") == ["plan_update_reminder/2025-10-10"]
+    assert told("2025-10-10T15:00", "2025-10-11T15:00") == []
+    assert told("2025-09-04T00:00", "2025-09-15T00:00") == [
+        "assessment_reminder/2025-Q3",
+        "plan_update_reminder/2025-09-05",
+        "plan_update_reminder/2025-09-12",
+        "issue_review_reminder/2025-09-14",
+    ]

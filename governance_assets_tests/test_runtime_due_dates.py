@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance_assets.policy import CalendarPolicy, policy_from
+from governance_assets.policy import CalendarPolicy, EscalationStep, policy_from
 from governance_assets.runtime import due_dates
 from governance_assets.runtime.periods import WEEKDAYS, half_month_of, quarter_of
 
@@ -223,3 +223,15 @@ def test_phases_follow_one_another_for_twenty_five_weeks(start: dt.date) -> None
     assert phases[0][1][0] == start
     for (_, (_, ended)), (_, (began, _)) in zip(phases, phases[1:], strict=False):
         assert began == ended + dt.timedelta(days=1)
+
+
+# Escalation
+
+
+def test_a_step_falls_due_after_calendar_hours_or_after_business_hours() -> None:
+    opened, off = utc("2025-10-10T18:00"), policy_from({"calendar": {"holidays": ["2025-10-13"]}}).calendar
+    step = EscalationStep(priority="P0", after_hours=24, role="director", action="decide")
+    business = step.model_copy(update={"is_business_time": True})
+    assert due_dates.escalation_due(opened, step, off) == utc("2025-10-11T18:00")
+    assert due_dates.escalation_due(opened, business, POLICY) == utc("2025-10-13T18:00")
+    assert due_dates.escalation_due(opened, business, off) == utc("2025-10-14T18:00")

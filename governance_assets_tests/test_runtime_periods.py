@@ -78,6 +78,39 @@ def test_no_business_day_added_is_the_day_itself() -> None:
     assert periods.add_business_days(dt.date(2025, 10, 11), 0) == dt.date(2025, 10, 11)
 
 
+BEFORE_WEEKEND = dt.datetime(2025, 10, 10, 18, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("start", "hours", "off", "expected"),
+    [
+        (BEFORE_WEEKEND, 5, (), "2025-10-10T23:00"),
+        (BEFORE_WEEKEND, 6, (), "2025-10-11T00:00"),  # the last instant of Friday: nothing of the weekend is used
+        (BEFORE_WEEKEND, 7, (), "2025-10-13T01:00"),
+        (BEFORE_WEEKEND, 24, (), "2025-10-13T18:00"),
+        (BEFORE_WEEKEND, 24, (dt.date(2025, 10, 13),), "2025-10-14T18:00"),
+        (dt.datetime(2025, 10, 11, 12, tzinfo=dt.UTC), 1, (), "2025-10-13T01:00"),  # what begins at the weekend begins on Monday
+        (dt.datetime(2025, 10, 13, 2, tzinfo=dt.UTC), 1, (dt.date(2025, 10, 13),), "2025-10-14T01:00"),
+        (dt.datetime(2025, 10, 6, 9, tzinfo=dt.UTC), 5 * 24, (), "2025-10-13T09:00"),
+    ],
+)
+def test_business_time_stands_still_at_weekends_and_on_holidays(
+    start: dt.datetime, hours: float, off: tuple[dt.date, ...], expected: str
+) -> None:
+    reached = periods.add_business_time(start, dt.timedelta(hours=hours), off)
+    assert reached == dt.datetime.fromisoformat(f"{expected}+00:00")
+
+
+@given(st.datetimes(dt.datetime(2025, 1, 1), dt.datetime(2025, 12, 1), timezones=st.just(dt.UTC)), st.integers(1, 400), holidays)
+def test_business_time_is_counted_hour_by_hour(start: dt.datetime, hours: int, off: frozenset[dt.date]) -> None:
+    start = start.replace(minute=0, second=0, microsecond=0)
+    passed, here = 0, start
+    while passed < hours:
+        passed += periods.is_business_day(here.date(), off)
+        here += dt.timedelta(hours=1)
+    assert periods.add_business_time(start, dt.timedelta(hours=hours), off) == here
+
+
 # Weeks
 
 
