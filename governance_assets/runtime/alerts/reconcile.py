@@ -78,13 +78,14 @@ def reconcile(workspace: Workspace, instance: dg.DagsterInstance, delivery: Deli
     policy, now = workspace.policy.alerts, clock.now()
     dead = bury(instance, now, dt.timedelta(minutes=policy.silent_run_minutes))
     known = Cursors.read(delivery.value(_CURSORS), now - dt.timedelta(days=policy.lookback_days))
+    since = known.looked_at - OVERLAP
     seen: list[Seen] = []
     cursors: dict[str, str] = {}
-    for record in _records(instance, known.looked_at - OVERLAP):
+    for record in _records(instance, since):
         run_id = record.dagster_run.run_id
         found, cursors[run_id] = seen_in(instance, record, known.runs.get(run_id))
         seen += found
-    ticked, ticks = seen_in_ticks(instance, known.ticks, known.looked_at.timestamp())
+    ticked, ticks = seen_in_ticks(instance, known.ticks, since.timestamp())
     new = _record(workspace, [*seen, *ticked])
     delivery.set_value(_CURSORS, Cursors(now, cursors, ticks).text())
     closed = sum(row["kind"] == "recovered" for row in new)
