@@ -1,0 +1,172 @@
+"""How spend becomes response: carry-over and saturation, and the grid of both over which a channel is averaged.
+
+Belongs here: transforms of one series of spend. Does not belong here: priors of coefficients, sampling.
+
+Spend is scaled by its largest training week before it comes here, so that 1 is the largest spend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from governance_assets.stats.arrays import Floats
+from governance_assets.stats.media_priors import Prior, beta, equal_mass, gamma, quantile
+
+Curve = Literal["logistic", "hill"]
+
+# The fractional part of multiples of this number spreads points evenly, whatever their count.
+_GOLDEN = 0.6180339887498949
+
+
+@dataclass(frozen=True)
+class CurvePriors:
+    """What is believed of a channel's carry-over and saturation, and how finely that is gridded.
+
+    ``length`` weeks of carry-over, this one included. ``delays`` are the weeks until the effect peaks, equally likely. With two
+    ``curves`` each has half the prior mass. ``carryover`` is the share kept from week to week, ``logistic_rate`` the steepness at
+    zero of the logistic curve; ``hill_half`` the spend (of the largest) with half the response, ``hill_slope`` the Hill exponent.
+
+    The priors of carry-over and logistic curve are those of PyMC-Marketing, those of the Hill curve are of Jin et al. (2017),
+    Bayesian Methods for Media Mix Modeling with Carryover and Shape Effects.
+    """
+
+    length: int = 8
+    carryover: Prior = beta(1.0, 3.0)
+    delays: tuple[int, ...] = (0,)
+    curves: tuple[Curve, ...] = ("logistic", "hill")
+    logistic_rate: Prior = gamma(3.0, 1.0)
+    hill_half: Prior = beta(2.0, 2.0)
+    hill_slope: Prior = gamma(3.0, 1.0)
+    carryover_points: int = 16
+    curve_points: int = 16
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise ValueError(f"length is {self.length}, expected at least one week of carry-over")
+        if not self.delays or min(self.delays) < 0 or max(self.delays) >= self.length:
+            raise ValueError(f"delays are {self.delays}, expected weeks from 0 to below the length of {self.length}")
+        if not self.curves or len(set(self.curves)) < len(self.curves):
+            raise ValueError(f"curves are {self.curves}, expected logistic, hill or both, each once")
+
+
+@dataclass(frozen=True)
+class CurveGrid:
+    """All points of a channel: (G,) each, of equal prior mass unless two curves have different numbers of points.
+
+    ``kernels`` (A, length) are the carry-over weights, ``kernel`` (G,) says which of them a point has; a logistic point has its
+    rate in ``first``, a Hill point its half-saturation in ``first`` and its exponent in ``second``. ``height`` is the factor that
+    gives all Hill points the response of the median logistic curve at the largest spend.
+    """
+
+    kernels: Floats
+    carryover: Floats
+    kernel: np.ndarray
+    is_hill: np.ndarray
+    first: Floats
+    second: Floats
+    height: Floats
+
+    @property
+    def points(self) -> int:
+        """Number of points."""
+        return len(self.kernel)
+
+
+def carryover_weights(share: float, length: int, delay: int = 0) -> Floats:
+    """Weights (length,) of this and past weeks, summing to 1: ``share^l``, or ``share^((l − delay)²)`` with a delayed peak.
+
+    >>> carryover_weights(0.5, 3).round(4)
+    array([0.5714, 0.2857, 0.1429])
+    """
+    weeks = np.arange(length)
+    powers = weeks if delay == 0 else (weeks - delay) ** 2
+    weights = np.asarray(share, dtype=np.float64) ** powers
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def adstock(spend: Floats, weights: Floats) -> Floats:
+    """Spend (T,) carried over by ``weights`` (length,): each week's is spread over it and the weeks after.
+
+    >>> adstock(np.array([1.0, 0.0, 0.0]), carryover_weights(0.5, 2)).round(4)
+    array([0.6667, 0.3333, 0.    ])
+    """
+    return np.asarray(np.convolve(spend, weights)[: len(spend)], dtype=np.float64)
+
+
+def logistic(spend: Floats, rate: float | Floats) -> Floats:
+    """``(1 − e^(−rate·spend)) / (1 + e^(−rate·spend))``: 0 at 0, rising to 1, concave.
+
+    >>> logistic(np.array([0.0, 1.0]), 2.0).round(4)
+    array([0.    , 0.7616])
+    """
+    return np.asarray(np.tanh(0.5 * rate * spend), dtype=np.float64)
+
+
+def hill(spend: Floats, half: float | Floats, slope: float | Floats) -> Floats:
+    """``spend^slope / (half^slope + spend^slope)``: ½ at ``half``; an S-curve when ``slope`` exceeds 1.
+
+    >>> hill(np.array([0.0, 0.5]), 0.5, 2.0)
+    array([0. , 0.5])
+    """
+    with np.errstate(divide="ignore", over="ignore"):
+        ratio = slope * (np.log(half) - np.log(spend))
+        return np.asarray(1 / (1 + np.exp(ratio)), dtype=np.float64)
+
+
+def curve_grid(priors: CurvePriors) -> CurveGrid:
+    """The grid of a channel: every carry-over with every curve."""
+    shares = equal_mass(priors.carryover, priors.carryover_points)
+    kernels = np.array([carryover_weights(share, priors.length, delay) for delay in priors.delays for share in shares])
+    carried = np.tile(shares, len(priors.delays))
+    kind, first, second, height = _curve_points(priors)
+    repeats = len(kind)
+    return CurveGrid(
+        kernels=kernels,
+        carryover=np.repeat(carried, repeats),
+        kernel=np.repeat(np.arange(len(kernels)), repeats),
+        is_hill=np.tile(kind, len(kernels)),
+        first=np.tile(first, len(kernels)),
+        second=np.tile(second, len(kernels)),
+        height=np.tile(height, len(kernels)),
+    )
+
+
+def _curve_points(priors: CurvePriors) -> tuple[np.ndarray, Floats, Floats, Floats]:
+    """Kind, two parameters and height of each curve, the carry-over left out."""
+    parts: list[tuple[np.ndarray, Floats, Floats, Floats]] = []
+    count = priors.curve_points
+    for curve in priors.curves:
+        if curve == "logistic":
+            rates = equal_mass(priors.logistic_rate, count)
+            parts.append((np.zeros(count, dtype=bool), rates, np.ones(count), np.ones(count)))
+        else:
+            half = equal_mass(priors.hill_half, count)
+            slope = quantile(priors.hill_slope, (0.5 / count + _GOLDEN * np.arange(count)) % 1)
+            level = float(logistic(np.ones(1), quantile(priors.logistic_rate, 0.5))[0])
+            parts.append((np.ones(count, dtype=bool), half, slope, level / hill(np.ones(count), half, slope)))
+    joined = [np.concatenate([part[column] for part in parts]) for column in range(4)]
+    return joined[0], joined[1], joined[2], joined[3]
+
+
+def saturate(grid: CurveGrid, carried: Floats, points: Sequence[int] | np.ndarray) -> Floats:
+    """Responses of the named points to carried-over spend; ``carried`` (..., points) or anything that broadcasts to it."""
+    chosen = np.asarray(points)
+    first, second, is_hill = grid.first[chosen], grid.second[chosen], grid.is_hill[chosen]
+    curved = np.where(is_hill, hill(carried, np.where(is_hill, first, 1.0), second), logistic(carried, first))
+    return np.asarray(curved * grid.height[chosen], dtype=np.float64)
+
+
+def transform(grid: CurveGrid, spend: Floats) -> Floats:
+    """Responses of all points to a series of scaled spend, (G, T)."""
+    found = np.empty((grid.points, len(spend)))
+    for number, weights in enumerate(grid.kernels):
+        carried = np.maximum(adstock(spend, weights), 0.0)
+        rows = np.flatnonzero(grid.kernel == number)
+        hills, others = rows[grid.is_hill[rows]], rows[~grid.is_hill[rows]]
+        found[others] = logistic(carried, grid.first[others, None])
+        found[hills] = hill(carried, grid.first[hills, None], grid.second[hills, None]) * grid.height[hills, None]
+    return found
