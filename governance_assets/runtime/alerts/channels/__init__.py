@@ -9,6 +9,7 @@ Errors: DeliveryError (one attempt failed) and NotConfigured (the channel cannot
 from __future__ import annotations
 
 import base64
+import hashlib
 import importlib.util
 import ipaddress
 import math
@@ -174,5 +175,9 @@ def is_loopback(host: str) -> bool:
 
 
 def header_key(message: Message) -> str:
-    """The idempotency key as a header may carry it: printable ASCII without blanks, anything else in per cent signs."""
-    return quote(message.key, safe="!#$&'()*+,/:;=?@[]^_`{|}~-.")
+    """The idempotency key as a header may carry it: printable ASCII without blanks; an overlong one becomes its digest."""
+    key = quote(message.key, safe="!#$&'()*+,/:;=?@[]^_`{|}~-.", errors="replace")
+    return key if len(key) <= _KEY_LENGTH else hashlib.sha256(key.encode()).hexdigest()
+
+
+_KEY_LENGTH = 128  # what SNS takes as a deduplication id

@@ -81,7 +81,7 @@ class Mail:
         mail["Subject"] = title(message)
         created = message.created_at if message.created_at.tzinfo else message.created_at.replace(tzinfo=dt.UTC)
         mail["Date"] = email.utils.format_datetime(created)
-        mail["Message-ID"] = f"<{hashlib.sha256(message.key.encode()).hexdigest()[:32]}@{self.sender.rpartition('@')[2]}>"
+        mail["Message-ID"] = f"<{hashlib.sha256(header_key(message).encode()).hexdigest()[:32]}@{self.sender.rpartition('@')[2]}>"
         mail["X-Governance-Key"] = header_key(message)
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(as_text(message))

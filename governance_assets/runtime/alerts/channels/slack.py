@@ -17,6 +17,7 @@ from governance_assets.runtime.alerts.channels import (
     TIMEOUT_S,
     DeliveryError,
     foreign,
+    header_key,
     need_package,
     needed,
     needed_secret,
@@ -30,7 +31,8 @@ API = "https://slack.com/api/"
 
 # The SDK logs addresses and bodies, and the address of a webhook is its secret.
 _SILENT = logging.Logger(f"{__name__}.silent", level=logging.CRITICAL + 1)
-_NO_ANSWER = (OSError, HTTPException, ValueError, LookupError)
+# ValueError and below: the SDK stumbles over text that is no UTF-8 and JSON that is no object.
+_NO_ANSWER = (OSError, HTTPException, ValueError, LookupError, AttributeError)
 
 # Answers that come back the same until somebody changes the channel; any other may pass.
 _PERMANENT = frozenset(
@@ -125,7 +127,7 @@ def build_bot(entry: ChannelPolicy, environment: Mapping[str, str]) -> SlackBot:
 
 
 def _body(message: Message) -> dict[str, Any]:
-    payload = {"key": message.key, "kind": message.kind, "severity": message.severity}
+    payload = {"key": header_key(message), "kind": message.kind, "severity": message.severity}
     return {
         "text": slack_escaped(title(message)),
         "blocks": as_slack(message),

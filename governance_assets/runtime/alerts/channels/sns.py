@@ -5,11 +5,11 @@ Belongs here: SNS's limits and answers. Does not belong here: credentials, which
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from governance_assets.pages.messages import Message, as_text, title
@@ -19,6 +19,7 @@ from governance_assets.runtime.alerts.channels import (
     DeliveryError,
     NotConfigured,
     foreign,
+    header_key,
     need_package,
     needed,
     pause,
@@ -46,20 +47,27 @@ class SnsTopic:
 
     def send(self, message: Message) -> None:
         """Publish ``message``; SNS answers with an id."""
-        import boto3
-        from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
-        config = Config(connect_timeout=TIMEOUT_S, read_timeout=TIMEOUT_S, retries={"total_max_attempts": 1})
         where = f"SNS in {self.region}"
         secrets = tuple(self.credentials.values())
         try:
-            session = boto3.session.Session(region_name=self.region, **self.credentials)
-            session.client("sns", endpoint_url=self.endpoint, config=config).publish(**_publication(self.topic, message))
+            self._client.publish(**_publication(self.topic, message))
         except ClientError as error:
             raise _refused(self.name, where, error.response, secrets) from None
-        except (BotoCoreError, OSError) as error:
+        except (BotoCoreError, ResponseParserError, OSError, LookupError, ValueError) as error:
+            # The last two: boto3 stumbles over a page that some proxy put in between.
             raise unreachable(self.name, where, error, secrets) from None
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        config = Config(connect_timeout=TIMEOUT_S, read_timeout=TIMEOUT_S, retries={"total_max_attempts": 1})
+        session = boto3.session.Session(region_name=self.region, **self.credentials)
+        return session.client("sns", endpoint_url=self.endpoint, config=config)
 
 
 def build(entry: ChannelPolicy, environment: Mapping[str, str]) -> SnsTopic:
@@ -86,7 +94,7 @@ def _credentials(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _publication(topic: str, message: Message) -> dict[str, Any]:
-    attributes = {"key": message.key, "severity": message.severity, "kind": message.kind}
+    attributes = {"key": header_key(message), "severity": message.severity, "kind": message.kind}
     publication: dict[str, Any] = {
         "TopicArn": topic,
         "Subject": subject(message),
@@ -94,7 +102,7 @@ def _publication(topic: str, message: Message) -> dict[str, Any]:
         "MessageAttributes": {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()},
     }
     if topic.endswith(".fifo"):
-        publication |= {"MessageDeduplicationId": _deduplication_id(message.key), "MessageGroupId": _GROUP}
+        publication |= {"MessageDeduplicationId": header_key(message), "MessageGroupId": _GROUP}
     return publication
 
 
@@ -112,10 +120,6 @@ def _within(text: str, n_bytes: int) -> str:
         return text
     kept = data[: n_bytes - 100].decode(errors="ignore")
     return f"{kept}\n… and {len(text) - len(kept):,} more characters\n"
-
-
-def _deduplication_id(key: str) -> str:
-    return key if re.fullmatch(r"[!-~]{1,128}", key) else hashlib.sha256(key.encode()).hexdigest()
 
 
 def _refused(name: str, where: str, answer: Mapping[str, Any], secrets: tuple[str, ...]) -> DeliveryError:
