@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 LEVELS = (0.01, 0.025, *(round(step / 20, 2) for step in range(1, 20)), 0.975, 0.99)
 INTERVALS = ((0.25, 0.75), (0.1, 0.9), (0.025, 0.975))
 HORIZONS, LOCATIONS, MODELS = 4, 50, 20
-TASKS_A_GROUP = (1 << 18) // len(LEVELS)
-MEMORY_LIMIT = "100MB"
+MEMORY_LIMIT = "70MB"
 """What DuckDB may hold; the rest of a large grouping goes to disk. The libraries below it come on top."""
 TASK = ("model_id", "reference_date", "horizon", "location", "target_end_date")
 
@@ -35,32 +34,30 @@ Scores = list[list[float]]
 
 
 def write_forecasts(path: Path, rows: int, seed: int = 1) -> int:
-    """Write about ``rows`` rows, compressed and ordered as intake lands them; returns how many.
+    """Write about ``rows`` rows with the code by which intake lands them, and ordered as intake orders them; returns how many.
 
     One row group is in memory at a time. The observed value stands in each row, so that only scoring is measured.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from governance_assets.runtime.sources.landing import ROW_GROUP_ROWS, LandedFile
 
     random = np.random.default_rng(seed)
     tasks = -(-rows // len(LEVELS))
-    writer = None
-    for start in range(0, tasks, TASKS_A_GROUP):
-        group = pa.table(_tasks(np.arange(start, min(start + TASKS_A_GROUP, tasks)), random))
-        writer = writer or pq.ParquetWriter(path, group.schema, compression="zstd")
-        writer.write_table(group)
-    if writer is None:
-        raise ValueError("rows: found 0, expected at least one")
-    writer.close()
+    at_once = ROW_GROUP_ROWS // len(LEVELS)
+    with LandedFile(path, "quantile_forecasts", strata=()) as file:
+        for start in range(0, tasks, at_once):
+            file.write(pa.table(_tasks(np.arange(start, min(start + at_once, tasks)), random)))
     return tasks * len(LEVELS)
 
 
 def _tasks(task: np.ndarray, random: np.random.Generator) -> dict[str, object]:
-    """Rows of the tasks numbered ``task``: week by week, then model, location, horizon, level."""
+    """Rows of the tasks numbered ``task``: by target date, model, reference date, location and level."""
     import pyarrow as pa
 
-    horizon, location, model = task % HORIZONS, task // HORIZONS % LOCATIONS, task // (HORIZONS * LOCATIONS) % MODELS
-    reference = np.datetime64("1950-01-07") + 7 * (task // (HORIZONS * LOCATIONS * MODELS))
+    location, model = task % LOCATIONS, task // (HORIZONS * LOCATIONS) % MODELS
+    horizon = HORIZONS - 1 - task // LOCATIONS % HORIZONS
+    target_end = np.datetime64("1950-01-07") + 7 * (task // (HORIZONS * LOCATIONS * MODELS))
     centre, width = random.uniform(50, 150, task.size), random.uniform(5, 15, task.size)
     observed = centre + width * random.standard_normal(task.size)
     predicted = centre[:, None] + width[:, None] * 0.8 * _standard_quantiles()
@@ -70,11 +67,11 @@ def _tasks(task: np.ndarray, random: np.random.Generator) -> dict[str, object]:
 
     return {
         "model_id": pa.array([f"team-{number:02d}" for number in range(MODELS)]).take(pa.array(each_level(model))),
-        "reference_date": each_level(reference),
+        "reference_date": each_level(target_end - 7 * horizon),
         "horizon": each_level(horizon),
         "target": pa.repeat(pa.scalar("weekly admissions"), task.size * len(LEVELS)),
         "location": pa.array([f"{number:02d}" for number in range(LOCATIONS)]).take(pa.array(each_level(location))),
-        "target_end_date": each_level(reference + 7 * horizon),
+        "target_end_date": each_level(target_end),
         "quantile_level": np.tile(LEVELS, task.size),
         "predicted": predicted.ravel(),
         "observed": each_level(observed),
@@ -121,7 +118,7 @@ def duckdb_per_task(path: Path, threads: int) -> Scores:
     from governance_assets.domains.calibration import facts
 
     con = _duckdb(path, threads)
-    tasks = facts.task_scores(con, "forecasts", TASK)
+    tasks = facts.task_scores(con, "forecasts", (*TASK, "target"))
     inside = ", ".join(f"avg((n_at_or_below >= {_rank(low)} AND n_below < {_rank(high)})::INTEGER)" for low, high in INTERVALS)
     return _rows(tasks.query("tasks", f"SELECT model_id, horizon, avg(wis), {inside} FROM tasks GROUP BY ALL ORDER BY ALL"))
 

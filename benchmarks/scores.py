@@ -5,7 +5,8 @@
 Every contender reads the same long Parquet file (23 quantiles a task, levels of one task side by side) and gives, for
 each model and horizon, the weighted interval score and the coverage of the central 50, 80 and 95 % intervals. Each run
 has a process of its own; rounds are interleaved; figures are medians; all results are compared with each other.
-The scans read the columns that are needed and add them up: no query over them can be faster.
+The scans read the plain columns that are needed and add them up. The product reads the keys that intake lands beside them
+(one text stands for several columns) and may be faster than a scan of the columns; the others read the plain columns.
 """
 
 from __future__ import annotations

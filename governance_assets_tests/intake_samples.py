@@ -76,10 +76,10 @@ class Folder:
         return read_telemetry(self.telemetry, self.home, policy)
 
     def rows(self, intake: Intake, feed: str = "quantile_forecasts") -> list[dict[str, object]]:
-        """All landed rows of a feed, in a fixed order."""
+        """All landed rows of a feed without their keys, in a fixed order."""
         with duckdb.connect() as con:
             view = landed_relation(con, feed, intake.manifests[feed], self.home, None)
-            return con.execute(f"SELECT * FROM {view} ORDER BY ALL").to_arrow_table().to_pylist()
+            return con.execute(f"SELECT COLUMNS(c -> c NOT LIKE '\\_%' ESCAPE '\\') FROM {view} ORDER BY ALL").to_arrow_table().to_pylist()
 
 
 def told(intake: Intake) -> list[dict[str, object]]:

@@ -10,6 +10,7 @@ sums runs on one thread (``_one_thread``), and what is read back from history is
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +34,11 @@ from governance_assets.stats.skill import relative_skill as relative_skill_of
 from governance_assets.stats.windows import Spans, Sums, group_sums, spans, window_totals
 
 _TASK = ("model_id", "target", "reference_date", "horizon", "location", "target_end_date")
-_NOT_STRATA = {*_TASK, "quantile_level", "sample_id", "predicted", "observed"}
+_NOT_STRATA = {*_TASK, "quantile_level", "sample_id", "predicted", "observed", "_task", "_cell"}
+_TASK_KEY = {"target_end_date": "DATE", "model_id": "", "reference_date": "INTEGER", "horizon": "BIGINT", "target": "", "location": ""}
+_CELL_KEY = {"model_id": "", "horizon": "BIGINT", "target": "", "quantile_level": "DOUBLE"}
+"""What the landed columns ``_task`` and ``_cell`` are made of, in order, with types that are no text; strata follow."""
+_TASK_ROWS_AT_ONCE = 10_000_000
 _LEVEL_DECIMALS = 10
 
 
@@ -280,7 +285,10 @@ def level_scores(con: duckdb.DuckDBPyConnection, forecasts: str, by: Sequence[st
     keys = _names(by)
     rows = f"SELECT *, quantile_level AS level FROM {_name(forecasts)}"
     # Signs count faster than comparisons: quantiles below are half of unequal + balance, those above half of unequal − balance.
-    sums = _level_sums(rows, by, "sum(sign(error)) AS balance, sum(abs(sign(error))) AS unequal")
+    further = "sum(sign(error)) AS balance, sum(abs(sign(error))) AS unequal"
+    strata = _strata(con, forecasts)
+    is_keyed = "_cell" in _columns(con, forecasts) and {*by} <= {*_CELL_KEY, *strata}
+    sums = _sums_of_cells(rows, by, strata, further) if is_keyed else _level_sums(rows, f"{keys}, level", f"{keys}, level", further)
     coverage = "low.n_scored - (low.unequal - low.balance) / 2 - (high.unequal + high.balance) / 2 AS coverage"
     return con.sql(
         f"""WITH sums AS MATERIALIZED ({sums}),
@@ -292,21 +300,63 @@ def level_scores(con: duckdb.DuckDBPyConnection, forecasts: str, by: Sequence[st
 
 def task_scores(con: duckdb.DuckDBPyConnection, forecasts: str, by: Sequence[str]) -> duckdb.DuckDBPyRelation:
     """Weighted interval score and ranks of each task that the columns ``by`` name; the rows carry ``observed``. Runs when it is read."""
-    keys = _names(by)
+    strata = _strata(con, forecasts)
+    if "_task" not in _columns(con, forecasts) or {*by} != {*_TASK, *strata}:
+        return con.sql(_task_sums(forecasts, _names(by), _names(by)))
+    read = ", ".join(["_task", *(f"any_value({_name(stratum)}) AS {_name(stratum)}" for stratum in strata)])
+    parts = [_task_sums(forecasts, read, "_task", where) for where in _slices(con, forecasts)]
+    names = [name if name in strata else f"{_read_back('_task', _TASK_KEY, name)} AS {name}" for name in by]
+    return con.sql(f"SELECT {', '.join(names)}, wis, n_below, n_at_or_below FROM ({' UNION ALL '.join(parts)})")
+
+
+def _task_sums(forecasts: str, read: str, keys: str, where: str = "true") -> str:
     # Sign bits are counted faster than comparisons; zero less anything is never the negative zero, which has that bit.
-    return con.sql(
-        f"""SELECT {keys}, score / n AS wis, n_below::BIGINT AS n_below, (n - n_above)::BIGINT AS n_at_or_below
-            FROM (SELECT {keys}, sum(abs(error) + (2 * quantile_level - 1) * error) AS score, count(error) AS n,
-                         count_if(signbit(0::DOUBLE - error)) AS n_below, count_if(signbit(error)) AS n_above
-                  FROM (SELECT *, 0::DOUBLE - (predicted - observed) AS error FROM {_name(forecasts)}) GROUP BY {keys})"""
-    )
+    return f"""
+        SELECT {read}, avg(abs(error) + (2 * quantile_level - 1) * error) AS wis,
+               count_if(signbit(0::DOUBLE - error))::BIGINT AS n_below, count_if(NOT signbit(error))::BIGINT AS n_at_or_below
+        FROM (SELECT *, 0::DOUBLE - (predicted - observed) AS error FROM {_name(forecasts)} WHERE {where}) GROUP BY {keys}"""
 
 
-def _level_sums(source: str, by: Sequence[str], further: str) -> str:
+def _slices(con: duckdb.DuckDBPyConnection, forecasts: str) -> list[str]:
+    """Conditions that share out the tasks, so that the groups of each stay in memory.
+
+    Keys start with the target date, and landed files are sorted by it: a slice skips the row groups of the others.
+    """
+    found = con.sql(f"SELECT count(*), min(target_end_date), max(target_end_date) FROM {_name(forecasts)}").fetchall()
+    rows, first, last = found[0]
+    slices = round(rows / _TASK_ROWS_AT_ONCE)
+    if slices < 2 or first is None:
+        return ["true"]
+    cuts = [f"'{first + (last - first) * number / slices}'" for number in range(1, slices)]
+    return [f"_task < {cuts[0]}", *(f"_task >= {a} AND _task < {b}" for a, b in itertools.pairwise(cuts)), f"_task >= {cuts[-1]}"]
+
+
+def _read_back(key: str, parts: Mapping[str, str], column: str) -> str:
+    """SQL of a column from the landed text that it is part of."""
+    part = f"split_part({key}, '/', {[*parts].index(column) + 1})"
+    if parts[column]:
+        number = f"try_cast({part} AS {parts[column]})"
+        return f"DATE '1970-01-01' + {number}" if column == "reference_date" else number
+    # Unescaping is dear and seldom needed.
+    return f"CASE WHEN contains({key}, '~') THEN replace(replace(nullif({part}, '~'), '~1', '/'), '~0', '~') ELSE {part} END"
+
+
+def _sums_of_cells(source: str, by: Sequence[str], strata: Sequence[str], further: str) -> str:
+    """``_level_sums`` grouped by one landed text; columns are read back from the few texts."""
+    read = ", ".join(["_cell", *(f"any_value({_name(name)}) AS {_name(name)}" for name in by if name in strata)])
+    names = [_name(name) if name in strata else f"{_read_back('_cell', _CELL_KEY, name)} AS {name}" for name in by]
+    totals = [f"sum({name}) AS {name}" for name in ("absolute", "signed", "balance", "unequal")]
+    return f"""
+        SELECT {", ".join(names)}, {_read_back("_cell", _CELL_KEY, "quantile_level")} AS level, sum(n_scored)::BIGINT AS n_scored,
+               {", ".join(totals)}
+        FROM ({_level_sums(source, read, "_cell", further)}) GROUP BY ALL"""
+
+
+def _level_sums(source: str, read: str, keys: str, further: str) -> str:
     """SQL of sums by level: twice the pinball loss is |y − q| + (2τ − 1)(y − q), so that two sums give every score."""
     return f"""
-        SELECT {_names(by)}, level, count(error) AS n_scored, sum(abs(error)) AS absolute, sum(error) AS signed, {further}
-        FROM (SELECT *, observed - predicted AS error FROM ({source})) GROUP BY {_names(by)}, level"""
+        SELECT {read}, count(error) AS n_scored, sum(abs(error)) AS absolute, sum(error) AS signed, {further}
+        FROM (SELECT *, observed - predicted AS error FROM ({source})) GROUP BY {keys}"""
 
 
 def _intervals(sums: str, by: Sequence[str], further: str) -> str:
@@ -360,7 +410,8 @@ def _matches(chosen: EvaluationSet, columns: Mapping[str, str]) -> str:
 def _sum_levels(con: duckdb.DuckDBPyConnection, source: str, condition: str, strata: Sequence[str]) -> None:
     by = ("week", "model_id", *strata)
     rows = f"SELECT *, date_trunc('week', target_end_date)::DATE AS week FROM ({source}) WHERE {condition}"
-    sums = _level_sums(rows, by, "count(*) AS n, sum(predicted) AS predicted")
+    keys = f"{_names(by)}, level"
+    sums = _level_sums(rows, keys, keys, "count(*) AS n, sum(predicted) AS predicted")
     intervals = _intervals("sums", by, "low.n, high.predicted - low.predicted AS width")
     con.execute(f"CREATE OR REPLACE TEMP TABLE calibration_level_sums AS WITH sums AS MATERIALIZED ({sums}) {intervals}")
 

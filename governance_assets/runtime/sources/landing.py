@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from governance_assets.runtime.sources.keys import KEYED, with_keys
 from governance_assets.runtime.sources.outcome import Refusal
 from governance_assets.runtime.sources.typed import literal, quoted
 from governance_assets.stats.digest import part_digests
@@ -46,6 +47,8 @@ LANDED: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
     ),
 }
 """Columns every landing of a feed has, strata apart."""
+
+ROW_GROUP_ROWS = 1 << 18
 
 VERSION_COLUMN = "as_of"
 """Carried by landings of observations that are versioned, and by no view."""
@@ -116,8 +119,9 @@ class Store:
         sha256 = hashlib.sha256(identity.encode()).hexdigest()
         path = self.path(feed, sha256)
         if not path.is_file():
-            with _replacing(path) as temporary:
-                pq.write_table(rows, temporary, compression="zstd", row_group_size=1 << 18)
+            with _replacing(path) as temporary, LandedFile(temporary, feed, _strata(feed, rows)) as file:
+                for start in range(0, max(rows.num_rows, 1), ROW_GROUP_ROWS):
+                    file.write(rows.slice(start, ROW_GROUP_ROWS))
         dates = rows["target_end_date"].cast(pa.int32()).to_numpy()
         return {
             "landed_sha256": sha256,
@@ -126,7 +130,7 @@ class Store:
             "last_date": iso(dates.max()) if len(dates) else None,
             "weeks": weeks,
             "week_digests": digests,
-            "strata": [name for name in rows.column_names if name not in _fixed(feed)],
+            "strata": _strata(feed, rows),
         }
 
     def recall(self, key: str) -> dict[str, Any] | None:
@@ -156,13 +160,39 @@ class Store:
                 temporary.write_text(reason, encoding="utf-8")
 
 
+class LandedFile:
+    """A landed file while it is written, one row group at a time; keys are added where the feed has them."""
+
+    def __init__(self, path: Path, feed: str, strata: Sequence[str]) -> None:
+        self._path, self._feed, self._strata = path, feed, strata
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> LandedFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def write(self, rows: pa.Table) -> None:
+        """Write one row group. Keys are made of its rows alone, so that its dictionary holds no others."""
+        group = with_keys(rows, self._strata) if self._feed in KEYED else rows
+        self._writer = self._writer or pq.ParquetWriter(self._path, group.schema, compression="zstd")
+        self._writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+
+
 def relative_path(feed: str, sha256: str) -> str:
-    """Path of a landing below the home folder."""
-    return f"landing/{feed}/{sha256}.parquet"
+    """Path of a landing below the home folder. Files with keys lie apart: one without them is never taken for one with them."""
+    return f"{_folder(feed)}/{sha256}.parquet"
 
 
-def _fixed(feed: str) -> set[str]:
-    return {name for name, _ in LANDED[feed]} | {VERSION_COLUMN}
+def _folder(feed: str) -> str:
+    return f"landing/{feed}/keyed" if feed in KEYED else f"landing/{feed}"
+
+
+def _strata(feed: str, rows: pa.Table) -> list[str]:
+    fixed = {name for name, _ in LANDED[feed]} | {VERSION_COLUMN}
+    return [name for name in rows.column_names if name not in fixed]
 
 
 @contextlib.contextmanager
@@ -191,12 +221,13 @@ def landed_relation(con: duckdb.DuckDBPyConnection, feed: str, manifest: pa.Tabl
         strata = tuple(filter(None, file["strata"].split(",")))
         all_strata.update(dict.fromkeys(strata))
         if file["rows"] and (wanted is None or wanted & set(file["weeks"].split(","))):
-            by_strata.setdefault(strata, set()).add(str(home / file["landed_path"]))
-    names = [*(f"CAST({quoted(n)} AS {_SQL_TYPES[t]}) AS {quoted(n)}" for n, t in LANDED[feed]), *map(quoted, sorted(all_strata))]
-    parts = [_part(feed, strata, sorted(paths)) for strata, paths in sorted(by_strata.items())]
+            by_strata.setdefault(strata, set()).add(file["landed_path"])
+    texts = [*sorted(all_strata), *_keys(feed, set().union(*by_strata.values()))]
+    names = [*(f"CAST({quoted(n)} AS {_SQL_TYPES[t]}) AS {quoted(n)}" for n, t in LANDED[feed]), *map(quoted, texts)]
+    parts = [_part(feed, texts, strata, [str(home / path) for path in sorted(paths)]) for strata, paths in sorted(by_strata.items())]
     nothing = ", ".join(
         [f"CAST(NULL AS {_SQL_TYPES[kind]}) AS {quoted(name)}" for name, kind in LANDED[feed]]
-        + [f"CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in sorted(all_strata)]
+        + [f"CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in texts]
     )
     union = " UNION ALL BY NAME ".join([f"(SELECT {nothing} WHERE FALSE)", *parts])
     view = f"landed_{feed}"
@@ -205,8 +236,14 @@ def landed_relation(con: duckdb.DuckDBPyConnection, feed: str, manifest: pa.Tabl
     return view
 
 
-def _part(feed: str, strata: Sequence[str], paths: Sequence[str]) -> str:
-    columns = ", ".join(quoted(name) for name in [*(name for name, _ in LANDED[feed]), *strata])
+def _keys(feed: str, paths: Collection[str]) -> tuple[str, ...]:
+    """The keys that every file has: an old manifest names files without them."""
+    return KEYED.get(feed, ()) if paths and all(path.startswith(f"{_folder(feed)}/") for path in paths) else ()
+
+
+def _part(feed: str, texts: Sequence[str], strata: Sequence[str], paths: Sequence[str]) -> str:
+    own = [name for name in texts if name in strata or name in KEYED.get(feed, ())]
+    columns = ", ".join(quoted(name) for name in [*(name for name, _ in LANDED[feed]), *own])
     return f"(SELECT {columns} FROM read_parquet([{', '.join(map(literal, paths))}]))"
 
 
