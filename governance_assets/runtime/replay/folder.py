@@ -5,7 +5,8 @@ Belongs here: naming these files. Does not belong here: reading them (``runtime/
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import datetime as dt
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow as pa
 from governance_assets.runtime.history import History
 from governance_assets.runtime.replay.differences import FEW
 from governance_assets.runtime.replay.past import SHORT
-from governance_assets.runtime.replay.targets import Target
+from governance_assets.runtime.replay.target import Target
 from governance_assets.runtime.sources import Intake
 
 _REJECTED = "rejected_records"
@@ -22,8 +23,13 @@ _IGNORED = "left alone"
 
 def files_that_differ(history: History, target: Target, present: Intake) -> list[str]:
     """The files of the folder that are not as the run found them that recorded ``target``, each with both its hashes."""
-    was = _recorded(history, target, list(present.manifests))
-    now = dict.fromkeys((origin for origin, _ in present.ignored), _IGNORED) | _hashes(present.rejected, present.manifests.values())
+    names = [*present.manifests, _REJECTED]
+    end = _end_of_run(history, target, names)
+    known = {name: history.rows(name, as_of=end) for name in names if history.heads(name, as_of=end)}
+    now_by_name = {**present.manifests, _REJECTED: present.rejected}
+    was, now = _hashes(known), _hashes({name: now_by_name[name] for name in known})
+    if _REJECTED in known:
+        now = dict.fromkeys((origin for origin, _ in present.ignored), _IGNORED) | now
     told = [
         f"file {origin}: recorded {was.get(origin, 'nothing')}, present {now.get(origin, 'nothing')}"
         for origin in sorted(was.keys() | now.keys())
@@ -43,17 +49,16 @@ def kept_landings(history: History, target: Target, home: Path) -> str:
     return f"{told}, and what was computed from them can be replayed"
 
 
-def _recorded(history: History, target: Target, feeds: list[str]) -> dict[str, str]:
-    """Hash of every file as the whole run recorded it: its artifacts are committed one after the other."""
-    ledgers = [history.ledger(name).select(["recorded_at", "run_id"]).to_pylist() for name in (*feeds, _REJECTED)]
-    end = max(row["recorded_at"] for rows in ledgers for row in rows if row["run_id"] == target.made["run_id"])
-    return _hashes(history.rows(_REJECTED, as_of=end), [history.rows(feed, as_of=end) for feed in feeds])
+def _end_of_run(history: History, target: Target, names: Iterable[str]) -> dt.datetime:
+    """When the whole run had been recorded: the artifacts of intake are committed one after the other."""
+    ledgers = [history.ledger(name).select(["recorded_at", "run_id"]).to_pylist() for name in names]
+    return max(row["recorded_at"] for rows in ledgers for row in rows if row["run_id"] == target.made["run_id"])
 
 
-def _hashes(rejected: pa.Table, manifests: Iterable[pa.Table]) -> dict[str, str]:
-    """Hash of every file that landed or was refused."""
-    refused = zip(rejected["file"].to_pylist(), rejected["file_sha256"].to_pylist(), strict=True)
-    found = {file: sha256[:SHORT] if sha256 else _IGNORED for file, sha256 in refused}
-    for manifest in manifests:
-        found |= zip(manifest["origin"].to_pylist(), (sha256[:SHORT] for sha256 in manifest["file_sha256"].to_pylist()), strict=True)
+def _hashes(tables: Mapping[str, pa.Table]) -> dict[str, str]:
+    """Hash of every file that a manifest names, or that was refused; a file may be both."""
+    found: dict[str, str] = {}
+    for name, table in sorted(tables.items(), key=lambda pair: pair[0] != _REJECTED):
+        files = zip(table["file" if name == _REJECTED else "origin"].to_pylist(), table["file_sha256"].to_pylist(), strict=True)
+        found |= {file: sha256[:SHORT] if sha256 else _IGNORED for file, sha256 in files}
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from governance_assets.runtime.artifact import DECLARATIONS, Declaration, Landed, View, recorded_inputs, used_by
 from governance_assets.runtime.history import History, Input
+from governance_assets.runtime.periods import next_week
 from governance_assets.runtime.replay.past import SHORT, HistoryThen
 from governance_assets.runtime.sources.landing import LANDED, VERSION_COLUMN, iso, mondays
 from governance_assets.stats.digest import part_digests, table_digest
@@ -46,41 +47,41 @@ class Used:
         return frozenset(one for one in self.inputs if one.artifact == name)
 
 
-def find(declaration: Declaration, history: History, before: dt.datetime, used: Mapping[str, Used]) -> None:
+def find(declaration: Declaration, history: History, then: HistoryThen, used: Mapping[str, Used]) -> None:
     """Find, for each partition, the moments at which its inputs were as they were used; say of the first that never was.
 
-    As a rule everything was read just as it stood when the entry was recorded. Where somebody else recorded between the
-    reading and the recording, it is an earlier moment.
+    As a rule everything was read as it stood ``then``, just before the entry was recorded. Where somebody else recorded between
+    the reading and the recording, it is an earlier moment.
     """
     for one in used.values():
         strange = sorted(each.artifact for each in one.inputs if each.artifact not in declaration.inputs)
         if strange:
             one.problem = f"it was made from {strange[0]}, which this code does not read; replay with the recorded commit"
     for name, kind in declaration.inputs.items():
-        found = _at(history, before, name, kind, used)
+        found = _at(then, name, kind, used)
         for key, one in used.items():
             wanted = one.from_artifact(name)
             if one.problem or found[key] == wanted:
                 continue
-            moment = _earlier(history, before, name, kind, key, wanted)
+            moment = _earlier(history, then, name, kind, key, wanted)
             if moment is None:
                 one.problem = _first_difference(wanted, found[key])
             else:
                 one.moments[name] = moment
 
 
-def _at(history: History, instant: dt.datetime, name: str, kind: type[View], keys: Iterable[str]) -> dict[str, set[Input]]:
-    """What each partition would have used of an input at ``instant``."""
+def _at(then: HistoryThen, name: str, kind: type[View], keys: Iterable[str]) -> dict[str, set[Input]]:
+    """What each partition would have used of an input then."""
     found: dict[str, set[Input]] = {key: set() for key in keys}
-    for key, one in used_by(kind, recorded_inputs(HistoryThen(history, instant), name, kind), found):
+    for key, one in used_by(kind, recorded_inputs(then, name, kind), found):
         found[key].add(one)
     return found
 
 
-def _earlier(history: History, before: dt.datetime, name: str, kind: type[View], key: str, wanted: frozenset[Input]) -> dt.datetime | None:
-    recorded = sorted(set(history.ledger(name, as_of=before)["recorded_at"].to_pylist()), reverse=True)
+def _earlier(history: History, then: HistoryThen, name: str, kind: type[View], key: str, wanted: frozenset[Input]) -> dt.datetime | None:
+    recorded = sorted(set(then.ledger(name)["recorded_at"].to_pylist()), reverse=True)
     moments = (instant - TICK for instant in recorded[:OTHER_MOMENTS])
-    return next((moment for moment in moments if _at(history, moment, name, kind, [key])[key] == wanted), None)
+    return next((moment for moment in moments if _at(HistoryThen(history, moment), name, kind, [key])[key] == wanted), None)
 
 
 def _first_difference(wanted: frozenset[Input], found: set[Input]) -> str:
@@ -101,45 +102,46 @@ def _shown(inputs: Iterable[Input]) -> str:
 
 def check_landings(declaration: Declaration, history: HistoryThen, home: Path, used: Iterable[Used]) -> None:
     """Say of the first landed file of each that is missing, or whose rows are not those of the manifest."""
-    wanted = list(used)
+    checked = list(used)
     for feed, kind in declaration.inputs.items():
         if not issubclass(kind, Landed):
             continue
-        origins = {one.partition_key for each in wanted for one in each.from_artifact(feed)}
-        broken = dict(_broken(history.rows(feed), home, feed, origins))
-        for each in wanted:
+        wanted = {one for each in checked for one in each.from_artifact(feed)}
+        broken = {one: problem for file in history.rows(feed).to_pylist() for one, problem in _broken(file, home, feed, wanted)}
+        for each in checked:
             problems = sorted(broken[one] for one in each.from_artifact(feed) if one in broken)
             each.problem = each.problem or next(iter(problems), None)
 
 
-def _broken(manifest: pa.Table, home: Path, feed: str, origins: set[str]) -> Iterable[tuple[Input, str]]:
-    for file in manifest.select(["origin", "landed_path", "weeks", "week_digests", "strata"]).to_pylist():
-        if file["origin"] not in origins or not file["weeks"]:
-            continue
-        stated = dict(zip(file["weeks"].split(","), file["week_digests"].split(","), strict=True))
-        present, problem = _present(home / file["landed_path"], feed, file)
-        for week, digest in stated.items():
-            if problem is not None or present.get(week) != digest:
-                other = f"the landed rows of {file['origin']}, week {week}, are not those recorded ({file['landed_path']})"
-                yield Input(feed, file["origin"], 0, digest), problem or f"{other}; remove that file and run intake again to land it anew"
-
-
-def _present(path: Path, feed: str, file: Mapping[str, Any]) -> tuple[dict[str, str], str | None]:
+def _broken(file: Mapping[str, Any], home: Path, feed: str, wanted: set[Input]) -> Iterator[tuple[Input, str]]:
+    """Those of the ``wanted`` rows of one file of the manifest that are not there as they were, each with what is amiss."""
+    stated = zip(file["weeks"].split(","), file["week_digests"].split(","), strict=True)
+    weeks = {week: one for week, digest in stated if (one := Input(feed, file["origin"], 0, digest)) in wanted}
+    path = home / file["landed_path"]
     what = f"the landed file of {file['origin']}, {file['landed_path']},"
-    if not path.is_file():
-        return {}, f"{what} is missing below {path.parents[2]}; run intake again while the telemetry has it, or put it back"
-    try:
-        return _week_digests(path, {*(name for name, _ in LANDED[feed]), VERSION_COLUMN, *file["strata"].split(",")}), None
-    except (pa.ArrowException, OSError) as error:
-        return {}, f"{what} cannot be read ({' '.join(str(error).split())[:200]}); remove it and run intake again to land it anew"
+    if weeks and not path.is_file():
+        missing = f"{what} is missing below {home}; run intake again while the telemetry has it, or put it back"
+        yield from ((one, missing) for one in weeks.values())
+    elif weeks:
+        try:
+            present = _week_digests(path, {*(name for name, _ in LANDED[feed]), VERSION_COLUMN, *file["strata"].split(",")}, weeks)
+        except (pa.ArrowException, OSError) as error:
+            unreadable = f"{what} cannot be read ({' '.join(str(error).split())[:200]}); remove it and run intake again to land it anew"
+            yield from ((one, unreadable) for one in weeks.values())
+            return
+        for week, one in weeks.items():
+            if present.get(week) != one.sha256:
+                yield one, f"{what} has other rows of week {week} than were recorded; remove it and run intake again to land it anew"
 
 
-def _week_digests(path: Path, own: set[str]) -> dict[str, str]:
-    """The digest of each week's rows in one landed file, by Monday, over the columns that were landed."""
-    rows = pq.read_table(path, columns=[name for name in pq.read_schema(path).names if name in own])
-    weeks = mondays(rows["target_end_date"])
-    names, lengths = np.unique(weeks, return_counts=True)
-    ordered = rows.take(pa.array(np.argsort(weeks, kind="stable")))
+def _week_digests(path: Path, own: set[str], weeks: Collection[str]) -> dict[str, str]:
+    """The digest of the rows of each of ``weeks`` in one landed file, by Monday, over the columns that were landed."""
+    first, last = (dt.date.fromisoformat(week) for week in (min(weeks), max(weeks)))
+    span = [("target_end_date", ">=", first), ("target_end_date", "<", next_week(last))]
+    rows = pq.read_table(path, columns=[name for name in pq.read_schema(path).names if name in own], filters=span)
+    mondays_of_rows = mondays(rows["target_end_date"])
+    names, lengths = np.unique(mondays_of_rows, return_counts=True)
+    ordered = rows.take(pa.array(np.argsort(mondays_of_rows, kind="stable")))
     digests = part_digests(ordered, [name for name in rows.column_names if name not in ("predicted", "observed")], lengths.tolist())
     return dict(zip(map(iso, names), digests, strict=True))
 

@@ -32,17 +32,30 @@ class CannotRebuild(Exception):
 
 
 class HistoryThen(History):
-    """The reads of ``history`` as it was at ``instant``, or for the artifacts of ``moments`` at theirs; it records nothing."""
+    """The reads of ``history`` as it was at ``instant``, or for the artifacts of ``moments`` at theirs; it records nothing.
+
+    The past does not change: what was read whole is kept.
+    """
 
     def __init__(self, history: History, instant: dt.datetime, moments: Mapping[str, dt.datetime] | None = None) -> None:
         # A history of its own would need a connection of its own; this one reads through the other.
         self._history, self._instant, self._moments = history, instant, dict(moments or {})
+        self._rows_of: dict[ContractOrName, pa.Table] = {}
+        self._heads_of: dict[ContractOrName, dict[str, Head]] = {}
 
     def rows(self, contract_or_name: ContractOrName, partitions: Iterable[str] | None = None, as_of: dt.datetime | None = None) -> pa.Table:
-        return self._history.rows(contract_or_name, partitions, self._until(contract_or_name, as_of))
+        if partitions is not None or as_of is not None:
+            return self._history.rows(contract_or_name, partitions, self._until(contract_or_name, as_of))
+        if contract_or_name not in self._rows_of:
+            self._rows_of[contract_or_name] = self._history.rows(contract_or_name, None, self._until(contract_or_name, None))
+        return self._rows_of[contract_or_name]
 
     def heads(self, artifact: ContractOrName, partitions: Iterable[str] | None = None, as_of: dt.datetime | None = None) -> dict[str, Head]:
-        return self._history.heads(artifact, partitions, self._until(artifact, as_of))
+        if partitions is not None or as_of is not None:
+            return self._history.heads(artifact, partitions, self._until(artifact, as_of))
+        if artifact not in self._heads_of:
+            self._heads_of[artifact] = self._history.heads(artifact, None, self._until(artifact, None))
+        return self._heads_of[artifact]
 
     def ledger(
         self, artifact: ContractOrName | None = None, partition_key: str | None = None, as_of: dt.datetime | None = None
@@ -110,7 +123,7 @@ class WorkspaceThen(Workspace):
 
     @property
     def present(self) -> dt.datetime:
-        return self.as_of
+        return self.policy.clock.as_of or self.as_of
 
     def intake(self, run_id: str) -> Intake:
         return self._telemetry.intake(self.policy.intake)

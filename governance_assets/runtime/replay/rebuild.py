@@ -11,18 +11,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from governance_assets.contract import conform
+from governance_assets.contract import Contract, conform
 from governance_assets.finding import Finding
 from governance_assets.policy import Policy
 from governance_assets.runtime.artifact import DECLARATIONS, Declaration, computed, judged_again
-from governance_assets.runtime.history import Entry
+from governance_assets.runtime.history import Entry, History
 from governance_assets.runtime.ledger import findings_digests
 from governance_assets.runtime.replay.differences import findings_that_differ, rows_that_differ
 from governance_assets.runtime.replay.folder import files_that_differ, kept_landings
 from governance_assets.runtime.replay.inputs import TICK, Used, changed_rows, check_landings, find
 from governance_assets.runtime.replay.past import SHORT, CannotRebuild, HistoryThen, Telemetry, WorkspaceThen, policy_then
-from governance_assets.runtime.replay.targets import Replayed, Row, Target
+from governance_assets.runtime.replay.target import Replayed, Row, Target
 from governance_assets.runtime.workspace import Workspace
 from governance_assets.stats.digest import table_digest
 
@@ -65,11 +66,12 @@ class Replay:
             yield from (one.outcome("cannot be rebuilt", str(problem)) for one in chosen)
             return
         used = {one.partition_key: Used.of(one.made) for one in chosen}
-        find(declaration, self._now.history, before, used)
+        newest = HistoryThen(self._now.history, before)
+        find(declaration, self._now.history, newest, used)
         moments = sorted({tuple(sorted(one.moments.items())) for one in used.values()})
         for read_at in moments:
             keys = [key for key, one in used.items() if tuple(sorted(one.moments.items())) == read_at]
-            history = HistoryThen(self._now.history, before, dict(read_at))
+            history = HistoryThen(self._now.history, before, dict(read_at)) if read_at else newest
             check_landings(declaration, history, self._now.settings.home, [used[key] for key in keys])
             then = WorkspaceThen(self._now, history, policy, made["as_of"], self._telemetry)
             yield from self._of_one_past(declaration, then, [one for one in chosen if one.partition_key in keys], used)
@@ -86,20 +88,23 @@ class Replay:
                 entries = {entry.partition_key: entry for entry in computed(declaration, then, sound[0].made["run_id"], keys)}
             except CannotRebuild as found:
                 problem = str(found)
+        stored = _Stored(self._now.history, declaration, chosen)
         for one in chosen:
             amiss = used[one.partition_key].problem or problem
             if amiss:
                 yield one.outcome("cannot be rebuilt", amiss)
             else:
-                yield self._compared(declaration, then, one, entries[one.partition_key], used[one.partition_key])
+                yield self._compared(declaration, then, one, entries[one.partition_key], used[one.partition_key], stored)
 
-    def _compared(self, declaration: Declaration, then: WorkspaceThen, target: Target, entry: Entry, used: Used) -> Replayed:
+    def _compared(
+        self, declaration: Declaration, then: WorkspaceThen, target: Target, entry: Entry, used: Used, stored: _Stored
+    ) -> Replayed:
         try:
             findings = entry.findings if target.judged is target.made else self._judged(declaration, target)
         except CannotRebuild as problem:
             return target.outcome("cannot be rebuilt", str(problem))
-        content = self._content(declaration, target, entry.rows, entry.findings)
-        verdicts = self._verdicts(target, findings)
+        content = _content(declaration.contract, target.made["content_sha256"], stored.rows(target), entry)
+        verdicts = _verdicts(target.judged["findings_sha256"], stored.findings(target), findings)
         if not content and not verdicts:
             told = f"{target.made['row_count']} rows, content {target.made['content_sha256'][:SHORT]}"
             return target.outcome("identical", f"{told}, findings {target.judged['findings_sha256'][:SHORT]}", *self._other_code(target))
@@ -115,32 +120,6 @@ class Replay:
         why = f"the files of {folder} are not those that were read, so that the recorded state cannot be rebuilt from them"
         return [why, *files, kept_landings(history, target, self._now.settings.home)] if files else []
 
-    def _content(self, declaration: Declaration, target: Target, rows: pa.Table | None, findings: Sequence[Finding]) -> list[str]:
-        """What is to be said when the rebuilt or the stored rows do not have the recorded digest."""
-        contract, recorded = declaration.contract, target.made["content_sha256"]
-        if rows is None:
-            return [f"the rebuilt rows break their contract: {findings[0].message}"]
-        stored = self._now.history.rows(contract, [target.partition_key], target.made["recorded_at"])
-        rebuilt = conform(contract, rows)
-        digests = {"rebuilt": table_digest(rebuilt, contract.key), "stored": table_digest(stored, contract.key)}
-        wrong = [which for which, digest in digests.items() if digest != recorded]
-        if not wrong:
-            return []
-        told = " and ".join(f"the {which} rows have {digests[which][:SHORT]}" for which in wrong)
-        tampered = "; they were changed after they were recorded" if wrong == ["stored"] else ""
-        return [f"the recorded content is {recorded[:SHORT]}, {told}{tampered}", *rows_that_differ(contract, stored, rebuilt)]
-
-    def _verdicts(self, target: Target, findings: Sequence[Finding]) -> list[str]:
-        """What is to be said when the findings do not have the recorded digest, or the stored ones are others."""
-        judged = target.judged
-        digest = findings_digests([findings])[0]
-        stored = self._now.history.findings(target.artifact, target.partition_key, judged["recorded_at"])
-        differing = findings_that_differ(stored, findings)
-        if digest == judged["findings_sha256"] and not differing:
-            return []
-        changed = ", the stored ones were changed after they were recorded" if digest == judged["findings_sha256"] else ""
-        return [f"the recorded findings are {judged['findings_sha256'][:SHORT]}, replayed {digest[:SHORT]}{changed}", *differing]
-
     def _judged(self, declaration: Declaration, target: Target) -> tuple[Finding, ...]:
         """The findings of a judgement: the recorded rows, judged as they were later on, under the policy of then."""
         judged = target.judged
@@ -154,6 +133,52 @@ class Replay:
 
     def _other_code(self, target: Target) -> tuple[str, ...]:
         return (f"with other code than recorded: {target.moved()[0]}",) if self._is_anyway and target.moved() else ()
+
+
+class _Stored:
+    """What the history has of targets of one commit, read at once."""
+
+    def __init__(self, history: History, declaration: Declaration, chosen: Sequence[Target]) -> None:
+        contract, at = declaration.contract, chosen[0].made["recorded_at"]
+        self._column, self._history = contract.partition_column(), history
+        self._rows = history.rows(contract, [one.partition_key for one in chosen], at)
+        self._findings = history.findings(contract, as_of=at)
+
+    def rows(self, target: Target) -> pa.Table:
+        """The rows of the target's revision."""
+        if self._column is None:
+            return self._rows
+        return self._rows.filter(pc.equal(self._rows[self._column].cast(pa.string()), target.partition_key))
+
+    def findings(self, target: Target) -> pa.Table:
+        """The findings of the target's newest judgement."""
+        if target.judged is target.made:
+            return self._findings.filter(pc.equal(self._findings["entry"], target.made["entry"]))
+        return self._history.findings(target.artifact, target.partition_key, target.judged["recorded_at"])
+
+
+def _content(contract: type[Contract], recorded: str, stored: pa.Table, entry: Entry) -> list[str]:
+    """What is to be said when the rebuilt or the stored rows do not have the recorded digest."""
+    if entry.rows is None:
+        return [f"the rebuilt rows break their contract: {entry.findings[0].message}"]
+    rebuilt = conform(contract, entry.rows)
+    digests = {"rebuilt": table_digest(rebuilt, contract.key), "stored": table_digest(stored, contract.key)}
+    wrong = [which for which, digest in digests.items() if digest != recorded]
+    if not wrong:
+        return []
+    told = " and ".join(f"the {which} rows have {digests[which][:SHORT]}" for which in wrong)
+    tampered = "; they were changed after they were recorded" if wrong == ["stored"] else ""
+    return [f"the recorded content is {recorded[:SHORT]}, {told}{tampered}", *rows_that_differ(contract, stored, rebuilt)]
+
+
+def _verdicts(recorded: str, stored: pa.Table, replayed: Sequence[Finding]) -> list[str]:
+    """What is to be said when the replayed findings do not have the recorded digest, or the stored ones are others."""
+    digest = findings_digests([replayed])[0]
+    differing = findings_that_differ(stored, replayed)
+    if digest == recorded and not differing:
+        return []
+    changed = ", the stored ones were changed after they were recorded" if digest == recorded else ""
+    return [f"the recorded findings are {recorded[:SHORT]}, replayed {digest[:SHORT]}{changed}", *differing]
 
 
 def _order(target: Target) -> tuple[dt.datetime, str]:
