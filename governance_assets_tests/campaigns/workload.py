@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance_assets.contract import Contract, arrow_schema, field
-from governance_assets.finding import Rule
-from governance_assets.policy import AlertsPolicy
+from governance_assets.finding import Finding, Rule
+from governance_assets.policy import AlertsPolicy, Policy, digest, judging_text
 from governance_assets.runtime.alerts.transitions import Alerting
 from governance_assets.runtime.history import Entry, History, Input, Provenance
 from governance_assets.stats.digest import table_digest
@@ -54,6 +55,36 @@ def provenance(token: str, partitions: int) -> Provenance:
     """A provenance that names the commit and says how many entries it has."""
     alerting = Alerting.by(AlertsPolicy(), INSTANT)
     return Provenance(f"{token}/{partitions}", INSTANT, "", None, None, "p" * 64, ("campaign",), "campaign", "", alerting)
+
+
+def judged_provenance(token: str) -> Provenance:
+    """A provenance with a policy that can be read back, for histories that are verified."""
+    policy = Policy()
+    return replace(provenance(token, 1), policy_sha256=digest(policy), policy_text=judging_text(policy))
+
+
+def record_something(history: History, token: str, draw: random.Random) -> None:
+    """One commit of some kind: rows for some partitions, equal rows under other code, a refusal, or a further judgement."""
+    recorded = [head for head in history.heads(Trial).values() if head.row_count]
+    kind = draw.choice(("rows", "rows", "rows", "other code", "refusal", "judgement"))
+    if kind == "rows" or not recorded:
+        new = entries(token, draw.randint(1, 3), draw.choice((0, 1, 3, 5, 600)))
+        history.commit([replace(one, findings=_mixed(token, draw), is_open=draw.random() < 0.3) for one in new], judged_provenance(token))
+        return
+    head = draw.choice(recorded)
+    week = dt.date.fromisoformat(head.partition_key)
+    rows = None if kind != "other code" else history.rows(Trial, [head.partition_key])
+    told = Entry(Trial, week.isoformat(), rows, (Input("campaign", token, 0, "a" * 64),), _mixed(token, draw), token, is_open=head.is_open)
+    if kind == "judgement":
+        history.judge([replace(told, inputs=())], judged_provenance(token))
+    else:
+        history.commit([told], judged_provenance(token))
+
+
+def _mixed(token: str, draw: random.Random) -> tuple[Finding, ...]:
+    """Verdicts on a few subjects that are the same over the weeks: some of them change state."""
+    values = [(number, draw.random() * 1.3) for number in range(draw.randint(0, 4))]
+    return tuple(RULE.judge(f"model {number}", value < 1.0, value=value, limit=1.0, why=token) for number, value in values)
 
 
 def _entry(week: dt.date, draw: random.Random, token: str, rows: int) -> Entry:

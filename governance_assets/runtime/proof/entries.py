@@ -97,21 +97,22 @@ def input_failures(ledger: pa.Table) -> Iterator[Failure]:
 
 
 def policy_failures(ledger: pa.Table, policies: pa.Table) -> Iterator[Failure]:
-    """The text of every policy that judged, under its own digest."""
-    texts: dict[str, str] = {}
+    """The text of every policy that judged, under its own digest, recorded with the first entry that it judged."""
+    known: dict[str | None, Row] = {}
     for row in policies.to_pylist():
-        texts.setdefault(row["policy_sha256"], row["text"])
-        if hashlib.sha256((row["text"] or "").encode()).hexdigest() != row["policy_sha256"]:
-            texts[row["policy_sha256"]] = ""
-    told: set[str] = set()
-    for number, digest in zip(ledger["entry"].to_pylist(), ledger["policy_sha256"].to_pylist(), strict=True):
-        if digest not in told and not texts.get(digest):
-            found = "another text of policy" if digest in texts else "no text of policy"
-            yield Failure("entry", number or 1, f"{found} {digest}", "the policy that judged this entry first")
-        told.add(digest)
-    used = {*ledger["policy_sha256"].to_pylist()}
-    for digest in sorted(str(digest) for digest in texts.keys() - used):
-        yield Failure("store", 0, f"a policy {digest} that judged no entry", "only policies that did")
+        known.setdefault(row["policy_sha256"], row)
+    first: dict[str | None, tuple[int, Any]] = {}
+    columns = (ledger[name].to_pylist() for name in ("entry", "policy_sha256", "recorded_at"))
+    for number, digest, instant in zip(*columns, strict=True):
+        first.setdefault(digest, (number or 1, instant))
+    for digest, (number, instant) in first.items():
+        policy = known.get(digest)
+        if policy is None or hashlib.sha256((policy["text"] or "").encode()).hexdigest() != digest:
+            yield Failure("entry", number, f"{'no' if policy is None else 'another'} text of policy {digest}", "the one that judged")
+        elif policy["recorded_at"] != instant:
+            yield Failure("entry", number, f"policy {digest} recorded at {policy['recorded_at']}", f"{instant}, with its first entry")
+    if policies.num_rows > len(known) or known.keys() - first.keys():
+        yield Failure("store", 0, f"{policies.num_rows} policies", f"{len(first)}, each once, that judged an entry")
 
 
 def finding_failures(ledger: pa.Table, findings: pa.Table) -> Iterator[Failure]:

@@ -28,13 +28,16 @@ def canonical(value: Any) -> str:
     >>> canonical({"b": "é", "a": dt.datetime(2025, 11, 20, tzinfo=dt.UTC)})
     '{"a":"2025-11-20T00:00:00+00:00","b":"\\\\u00e9"}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_instant)
+    return _ENCODER.encode(value)
 
 
 def _instant(value: Any) -> str:
     if isinstance(value, dt.datetime) and value.tzinfo is not None:
         return value.astimezone(dt.UTC).isoformat()
     raise TypeError(f"found {type(value).__name__} {value!r}, expected text, a number, a truth value or an instant with its zone")
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_instant)
 
 
 def entry_text(row: Row) -> str:
