@@ -500,7 +500,7 @@ class AlertsPolicy(Section):
         *("drain_interval_s", "max_attempts", "backoff_s", "max_backoff_s", "suppression_minutes", "max_messages_per_hour"),
         *("quiet_start", "quiet_end", "quiet_severities", "channels", "routes", "site_url"),
         *("reminders", "max_reminder_age_hours", "status_artifacts"),
-        *("silent_run_minutes", "lookback_days", "max_queue_minutes", "daemon_silence_s", "min_free_gb"),
+        *("reconcile_interval_s", "silent_run_minutes", "lookback_days", "max_queue_minutes", "daemon_silence_s", "min_free_gb"),
     }
     """Values that say how a message is sent and its path is watched; no verdict on an artifact depends on them."""
 
@@ -518,6 +518,9 @@ class AlertsPolicy(Section):
         0.5, unit="fraction", gt=0, source="P", why="a miss that has grown by half since it was last told is told again"
     )
     drain_interval_s: int = setting(30, unit="seconds", ge=1, source="P", why="an alert leaves within half a minute")
+    reconcile_interval_s: int = setting(
+        60, unit="seconds", ge=1, source="P", why="a crash is heard of within a minute; each look asks Dagster for the runs of ten"
+    )
     max_attempts: int = setting(8, unit="attempts", ge=1, source="P", why="with the backoff below this takes about four hours")
     backoff_s: float = setting(60.0, unit="seconds", gt=0, source="P", why="first pause after a failed attempt; it doubles each time")
     max_backoff_s: float = setting(3600.0, unit="seconds", gt=0, source="P", why="a channel that comes back is used within the hour")
@@ -542,7 +545,11 @@ class AlertsPolicy(Section):
         30.0, unit="minutes", gt=0, source="P", why="a run that waits or starts for longer than this waits for something that does not come"
     )
     daemon_silence_s: float = setting(
-        120.0, unit="seconds", gt=0, source="P", why="each of Dagster's daemons reports twice a minute; two minutes of silence are no chance"
+        120.0,
+        unit="seconds",
+        gt=0,
+        source="P",
+        why="each of Dagster's daemons reports twice a minute; two minutes of silence are no chance",
     )
     min_free_gb: float = setting(
         1.0, unit="GB", ge=0, source="P", why="a commit needs its rows twice for a moment, and a full disk stops alerts as well"

@@ -30,6 +30,18 @@ def invoices() -> None:
     """An asset that is skipped when the one above it crashes."""
 
 
+@dg.asset
+def refunds() -> None:
+    """An asset that may crash."""
+    trouble("refunds")
+
+
+@dg.asset
+def returns() -> None:
+    """An asset whose process may be killed."""
+    trouble("returns")
+
+
 @dg.asset_check(asset=orders)
 def orders_are_fresh() -> dg.AssetCheckResult:
     """A native check that may fail, or crash."""
@@ -66,7 +78,7 @@ def inbox() -> dg.SkipReason:
 
 
 defs = dg.Definitions(
-    assets=[orders, invoices, days],
+    assets=[orders, invoices, refunds, returns, days],
     asset_checks=[orders_are_fresh],
     jobs=[mail, dg.define_asset_job("sales", [orders, invoices], executor_def=dg.in_process_executor)],
     sensors=[inbox],

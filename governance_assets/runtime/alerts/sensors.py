@@ -12,7 +12,7 @@ import os
 import dagster as dg
 
 from governance_assets.pages.wording import count
-from governance_assets.policy import Policy, PolicyError
+from governance_assets.policy import AlertsPolicy, PolicyError
 from governance_assets.runtime.alerts.delivery import DeliveryStore
 from governance_assets.runtime.alerts.drain import drain
 from governance_assets.runtime.alerts.reconcile import reconcile
@@ -24,15 +24,15 @@ from governance_assets.runtime.settings import Settings
 from governance_assets.runtime.workspace import Workspace
 
 DRAIN, RECONCILE = "drain_alerts", "reconcile_runs"
-RECONCILE_INTERVAL_S = 60
 
 
 def alert_sensors() -> list[dg.SensorDefinition]:
     """The sensor that sends what is recorded, and the one that records what Dagster knows."""
+    policy = _policy()
 
     @dg.sensor(
         name=DRAIN,
-        minimum_interval_seconds=_drain_interval_s(),
+        minimum_interval_seconds=policy.drain_interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Seals what was recorded, then sends the alerts that are due and leaves a heartbeat.",
     )
@@ -42,7 +42,7 @@ def alert_sensors() -> list[dg.SensorDefinition]:
 
     @dg.sensor(
         name=RECONCILE,
-        minimum_interval_seconds=RECONCILE_INTERVAL_S,
+        minimum_interval_seconds=policy.reconcile_interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Records failing checks of others, crashed assets, dead runs and failing ticks, and what time has brought.",
     )
@@ -76,9 +76,9 @@ def look_around(workspace: Workspace, instance: dg.DagsterInstance) -> str:
     return f"{reconciled}; {count(swept, 'alert')} brought by time" if swept else str(reconciled)
 
 
-def _drain_interval_s() -> int:
-    """As the policy in force has it. One that cannot be read fails every tick and run with its reason; definitions still load."""
+def _policy() -> AlertsPolicy:
+    """The policy in force. One that cannot be read fails every tick and run with its reason; definitions load all the same."""
     try:
-        return Settings.from_environment().policy().alerts.drain_interval_s
+        return Settings.from_environment().policy().alerts
     except PolicyError:
-        return Policy().alerts.drain_interval_s
+        return AlertsPolicy()
