@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PORT ?= 3000
 
-.PHONY: demo test lint ui bench kills clean help
+.PHONY: demo test lint ui bench kills drain-kills clean help
 
 help:
 	@echo "make demo    install and run everything on the sample telemetry"
@@ -13,7 +13,8 @@ help:
 	@echo "make ui      Dagster's UI on http://127.0.0.1:$(PORT)"
 	@echo "make lint    format, style and types"
 	@echo "make bench   benchmarks, as ratios against peers"
-	@echo "make kills   the long kill and concurrency campaigns of the history"
+	@echo "make kills   the long kill and concurrency campaigns of the history and of its alerts"
+	@echo "make drain-kills   of these, the one of the alerts alone"
 
 $(VENV)/installed: constraints.txt pyproject.toml
 	@start=$$(date +%s); \
@@ -46,6 +47,9 @@ bench: $(VENV)/installed-bench
 
 kills: $(VENV)/installed-dev
 	@$(BIN)/python -m governance_assets_tests.campaigns
+
+drain-kills: $(VENV)/installed-dev
+	@$(BIN)/python -m governance_assets_tests.campaigns.drain_kills
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

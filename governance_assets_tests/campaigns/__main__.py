@@ -1,8 +1,8 @@
-"""Both campaigns at full length: ``python -m governance_assets_tests.campaigns``."""
+"""The kill and concurrency campaigns at full length: ``python -m governance_assets_tests.campaigns``."""
 
 import sys
 
-from governance_assets_tests.campaigns import concurrency, kill
+from governance_assets_tests.campaigns import concurrency, drain_kills, kill
 
 if __name__ == "__main__":
-    sys.exit(max(concurrency.main(), kill.main()))
+    sys.exit(max(concurrency.main(), kill.main(), drain_kills.main()))
