@@ -14,6 +14,7 @@ import pytest
 from governance_assets.cli import main
 from governance_assets.runtime.settings import Settings
 from governance_assets.runtime.workspace import Workspace
+from governance_assets_tests.campaigns import replay
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 TRUTH = json.loads((SAMPLE / "truth.json").read_text(encoding="utf-8"))
@@ -155,6 +156,12 @@ def test_no_check_row_stays_planned(governed: Governed) -> None:
                 records = instance.event_log_storage.get_asset_check_execution_history(key, limit=500)
                 assert len(records) == 105
                 assert {record.status.value for record in records} <= {"SUCCEEDED", "FAILED"}
+
+
+def test_weeks_of_every_artifact_are_rebuilt_alone_as_they_were_recorded_together(governed: Governed) -> None:
+    outcome = replay.campaign(governed.home, governed.telemetry, every=60)
+    assert outcome.faults == []
+    assert outcome.replayed >= 4 + 5 * 3
 
 
 def test_a_second_run_adds_no_row_and_leaves_every_page_as_it_was(governed: Governed) -> None:
