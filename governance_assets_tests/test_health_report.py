@@ -45,11 +45,16 @@ def test_the_page_is_as_stored() -> None:
 def test_the_page_is_one_and_names_the_worst_first() -> None:
     page = page_from(made(tables()))
     due, open_ones = page.sections
-    assert [row[0] for row in due.table.rows][:3] == ["scores", "skill", "curves"]
+    assert [row[0] for row in due.table.rows] == ["scores", "skill", "curves"]
     assert [row[1] for row in open_ones.table.rows] == ["P1", "P1", "P2", "P2"]
     assert open_ones.plots[0].series[0].y[0] == 1
     assert sum(open_ones.plots[0].series[0].y) == 4
     assert len(open_ones.plots[0].series[0].y) == 26, "what is older than half a year stands in the last bar"
+
+
+def test_what_is_not_applicable_is_told_below_the_table_with_its_reason() -> None:
+    note = page_from(made(tables())).sections[0].table.note
+    assert note.endswith("repository sync (repository_sync): no artifact of this installation is named repository_sync.")
 
 
 def test_an_empty_history_has_a_page() -> None:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 _VERDICTS = {"recorded": "pass", "missing": "fail", "unknown": "unknown", "not_applicable": "not_applicable"}
 _ORDER = ("missing", "unknown", "recorded", "not_applicable")
-_MOST_BARS = 26
+_FEWEST_BARS, _MOST_BARS = 8, 26
 _INTRO = (
     "Governance that does not run looks like governance that finds nothing. Here the record is held against the calendar: a week "
     "counts as recorded when that very week is, so a backfill of older weeks makes nothing fresh. What fails stays an open incident "
@@ -40,39 +40,47 @@ def headline_of_escalations(rows: pa.Table) -> tuple[str, int, None]:
 
 
 def _due_section(rows: pa.Table) -> dict[str, Any]:
-    shown = sorted(
+    every = sorted(
         rows.to_pylist(), key=lambda row: (_ORDER.index(row["state"]), -(row["days_late"] or 0), row["activity"], row["artifact_name"])
     )
+    counted = [f"{n} {state.replace('_', ' ')}" for state in _ORDER if (n := _count(rows, state))]
+    spared = [f"{_expected(row)}: {row['reason']}" for row in every if row["state"] == "not_applicable"]
     columns = [
-        "artifact",
-        "activity",
+        "what",
         {"name": "verdict", "kind": "verdict"},
         "due",
         "late after",
         "first recorded",
         {"name": "late by", "unit": "days"},
-        "why",
         "told",
     ]
-    counted = [f"{n} {state.replace('_', ' ')}" for state in _ORDER if (n := _count(rows, state))]
     return {
         "title": "What is due",
         "text": f"{', '.join(counted)}." if counted else "Nothing is recorded yet.",
         "table": {
             "columns": columns,
-            "rows": [_due_row(row) for row in shown],
+            "rows": [_due_row(row) for row in every if row["state"] != "not_applicable"],
             "note": "“First recorded” is when the due week or activity itself was first recorded. “Late by” counts from the oldest "
-            "missing week, or from the hour of the activity.",
+            "missing week, or from the hour of the activity." + (f" Not applicable: {'; '.join(spared)}." if spared else ""),
         },
     }
 
 
 def _due_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    activity = "every week" if row["activity"] == "week" else row["activity"].replace("_", " ")
     told = f"{row['role']}, urgently" if row["is_urgent"] else row["role"]
     late = row["days_late"] if row["state"] == "missing" else None
-    dates = (row["due"], row["late_at"], row["first_recorded_at"])
-    return (row["artifact_name"], activity, _VERDICTS[row["state"]], *dates, late, row["reason"], told)
+    recorded = row["reason"] if row["state"] == "unknown" else _day(row["first_recorded_at"])
+    return (_expected(row), _VERDICTS[row["state"]], row["due"], _day(row["late_at"]), recorded, late, told)
+
+
+def _expected(row: Mapping[str, Any]) -> str:
+    """What the calendar expects: an artifact every week, or an activity proved by one."""
+    name = row["artifact_name"]
+    return str(name) if row["activity"] == "week" else f"{row['activity'].replace('_', ' ')} ({name})"
+
+
+def _day(instant: dt.datetime | None) -> dt.date | None:
+    return None if instant is None else instant.date()
 
 
 def _open_section(rows: pa.Table) -> dict[str, Any]:
@@ -80,18 +88,7 @@ def _open_section(rows: pa.Table) -> dict[str, Any]:
     section: dict[str, Any] = {"title": "What stays open", "text": _open_text(shown)}
     if not shown:
         return section
-    columns = [
-        "incident",
-        "priority",
-        "artifact",
-        "rule",
-        "subject",
-        "owner",
-        {"name": "open for", "unit": "days"},
-        "next step",
-        "due",
-        "held by",
-    ]
+    columns = ["incident", "priority", "artifact", "rule and subject", {"name": "open for", "unit": "days"}, "next step", "due", "held by"]
     table = {
         "columns": columns,
         "rows": [_open_row(row) for row in shown],
@@ -112,8 +109,9 @@ def _open_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _open_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
     held = [f"{what} by {row[f'{what}_by']}{_until(row[f'{what}_until'])}" for what in ("waived", "acknowledged") if row[f"{what}_by"]]
-    named = (row["incident"], row["priority"], row["artifact_name"], row["rule"], row["subject"], row["owner_role"])
-    return (*named, row["age_days"], row["next_step"], row["next_due_at"], "; ".join(held))
+    step = None if row["next_step"] is None else row["next_step"].partition(" (")[0]
+    named = (row["incident"], row["priority"], row["artifact_name"], f"{row['rule']}: {row['subject']}")
+    return (*named, row["age_days"], step, _day(row["next_due_at"]), "; ".join(held))
 
 
 def _until(instant: dt.datetime | None) -> str:
@@ -123,7 +121,7 @@ def _until(instant: dt.datetime | None) -> str:
 def _age_plot(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How many incidents are open for how many weeks; those older than the last bar stand in it."""
     weeks = Counter(min(row["age_days"] // 7, _MOST_BARS - 1) for row in rows)
-    ages = range(max(weeks) + 1)
+    ages = range(max(*weeks, _FEWEST_BARS - 1) + 1)
     return {
         "kind": "bars",
         "title": "Open incidents by age",
