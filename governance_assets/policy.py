@@ -521,7 +521,7 @@ class AlertsPolicy(Section):
     reconcile_interval_s: int = setting(
         60, unit="seconds", ge=1, source="P", why="a crash is heard of within a minute; each look asks Dagster for the runs of ten"
     )
-    max_attempts: int = setting(8, unit="attempts", ge=1, source="P", why="with the backoff below this takes about four hours")
+    max_attempts: int = setting(8, unit="attempts", ge=1, source="P", why="with the backoff below these span about two hours")
     backoff_s: float = setting(60.0, unit="seconds", gt=0, source="P", why="first pause after a failed attempt; it doubles each time")
     max_backoff_s: float = setting(3600.0, unit="seconds", gt=0, source="P", why="a channel that comes back is used within the hour")
     suppression_minutes: float = setting(
