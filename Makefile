@@ -55,5 +55,8 @@ drain-kills: $(VENV)/installed-dev
 replays: $(VENV)/installed-dev
 	@$(BIN)/python -m governance_assets_tests.campaigns.replay
 
+tampering: $(VENV)/installed-dev
+	@$(BIN)/python -m governance_assets_tests.campaigns tampering
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -83,6 +83,8 @@ def run(
     asked = batch.Asked.parse(week=week, quarter=quarter, first=first, last=last, select=select)
     with Workspace(settings) as workspace:
         done = batch.run(workspace, build(workspace), asked, command=" ".join(["governance", *sys.argv[1:]]), say=click.echo)
+        with done.phase("seal", click.echo):
+            batch.seal_run(workspace, done, click.echo)
         with done.phase("pages", click.echo):
             index = batch.write_report(workspace)
         has_failed_checks = batch.print_summary(workspace)
@@ -136,6 +138,71 @@ def explain(home: Path | None, telemetry: Path | None, artifact: str, partition:
 
     with _history(home, telemetry) as workspace:
         console().print(tree(workspace.history, artifact, partition))
+
+
+@main.command()
+@_located
+def seal(home: Path | None, telemetry: Path | None) -> None:
+    """Seal what was recorded since the last seal, and anchor it."""
+    from governance_assets.runtime.proof.installation import anchor_files, seal_installation
+    from governance_assets.runtime.proof.seals import newest
+
+    with _history(home, telemetry) as workspace:
+        made = seal_installation(workspace, "cli")
+        known = made or newest(workspace.history)
+    if known is None:
+        raise click.UsageError("nothing is recorded yet; `governance run` records something to seal")
+    click.echo(f"{'' if made else 'nothing new; '}seal {known.seal} up to entry {known.last_entry}, head {known.head_sha256}")
+    for path in anchor_files(workspace.settings):
+        click.echo(f"anchored in {path}")
+
+
+@main.command()
+@_located
+@click.option("--anchors", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Trust these anchors instead of its own.")
+def verify(home: Path | None, telemetry: Path | None, anchors: Path | None) -> None:
+    """Recompute the history from its files, offline, and name the first entry that does not hold."""
+    import governance_assets.definitions  # noqa: F401  (declares the contracts that say what a row is identified by)
+    from governance_assets.runtime.proof.installation import verify_installation
+
+    report = verify_installation(_settings(home, telemetry), None if anchors is None else [anchors])
+    click.echo(report.text())
+    if not report.is_intact:
+        sys.exit(FAILED)
+
+
+@main.command()
+@_located
+@click.argument("artifact")
+@click.argument("partition", default="all")
+@click.option("--key", "keys", multiple=True, metavar="NAME=VALUE", help="A key column of the row; repeat it until one row is meant.")
+@click.option("--column", required=True, help="The figure's column.")
+@click.option("--head", help="The head to lead to; default the newest seal's.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default="proof.json", show_default=True, help="Where to write it.")
+def prove(
+    home: Path | None,
+    telemetry: Path | None,
+    artifact: str,
+    partition: str,
+    keys: tuple[str, ...],
+    column: str,
+    head: str | None,
+    out: Path,
+) -> None:
+    """Write the proof of one figure, and beside it the verifier that anybody with Python can run."""
+    import governance_assets.definitions  # noqa: F401  (declares the contracts)
+    from governance_assets.runtime.proof.inclusion import prove as prove_figure
+    from governance_assets.runtime.proof.inclusion import write
+
+    wrong = [key for key in keys if "=" not in key]
+    if wrong:
+        raise click.UsageError(f"--key: found {wrong[0]!r}, expected NAME=VALUE")
+    with _history(home, telemetry) as workspace:
+        proof = prove_figure(workspace.history, artifact, partition, dict(key.split("=", 1) for key in keys), column, head)
+    verifier = write(proof, out)
+    figure = proof["figure"]
+    click.echo(f"{artifact} {partition} revision {figure['revision']}: {column} is {figure['value']}; proof in {out}")
+    click.echo(f"check it with: python {verifier} {out} --head {proof['head']}")
 
 
 @main.command()

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from governance_assets.domains import FLOW
-from governance_assets.runtime.automation import jobs, schedules, sensors, upkeep
+from governance_assets.runtime.automation import jobs, schedules, sensors
 from governance_assets.runtime.processes import process_tags
+from governance_assets.runtime.upkeep import upkeep
 from governance_assets.runtime.workspace import Workspace
 
 

@@ -152,6 +152,7 @@ def test_everything_is_on_from_the_start() -> None:
         "nightly_open_week": dg.DefaultScheduleStatus.RUNNING,
         "hourly_health": dg.DefaultScheduleStatus.RUNNING,
         "nightly_compaction": dg.DefaultScheduleStatus.RUNNING,
+        "hourly_seal": dg.DefaultScheduleStatus.RUNNING,
     }
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
         "new_files": dg.DefaultSensorStatus.RUNNING,

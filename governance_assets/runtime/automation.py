@@ -35,6 +35,7 @@ WEEKS_JOB = "weeks"
 NIGHTLY_JOB = "nightly"
 HEALTH_JOB = "health"
 COMPACTION_JOB = "compaction"
+SEAL_JOB = "seal"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
@@ -59,6 +60,7 @@ def jobs() -> list[Any]:
         ),
         dg.define_asset_job(HEALTH_JOB, _LOOKS_BACK, description="Whether everything that is due is recorded, and what stays open."),
         dg.define_asset_job(COMPACTION_JOB, dg.AssetSelection.assets("history_compaction"), description="Compact the history."),
+        dg.define_asset_job(SEAL_JOB, dg.AssetSelection.assets("history_seal"), description="Seal the history, then verify all of it."),
     ]
 
 
@@ -96,25 +98,16 @@ def schedules() -> list[dg.ScheduleDefinition]:
             default_status=dg.DefaultScheduleStatus.RUNNING,
             description="Every night at 03:00 UTC: gather the history's small pieces into larger files.",
         ),
+        dg.ScheduleDefinition(
+            name="hourly_seal",
+            job_name=SEAL_JOB,
+            cron_schedule="35 * * * *",
+            execution_timezone="UTC",
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            tags={ORIGIN_TAG: "schedule"},
+            description="Every hour: seal and anchor what was recorded, then recompute the history from its files.",
+        ),
     ]
-
-
-def upkeep() -> list[dg.AssetsDefinition]:
-    """What keeps the store in shape; no artifact, for nobody is governed by it."""
-
-    @dg.asset(
-        group_name="runtime",
-        kinds={"duckdb"},
-        owners=["team:data_quality"],
-        required_resource_keys={"workspace"},
-        description="The history's small pieces gathered into larger files; no row, revision or answer changes.",
-    )
-    def history_compaction(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        history = context.resources.workspace.history
-        history.compact()
-        return dg.MaterializeResult(metadata={"ledger_entries": history.entry_count()})
-
-    return [history_compaction]
 
 
 def sensors() -> list[dg.SensorDefinition]:

@@ -32,6 +32,8 @@ from governance_assets.runtime.instance import opened
 from governance_assets.runtime.overview import site, states
 from governance_assets.runtime.periods import last_closed_quarter, open_week, week_of, weeks_between, weeks_of_quarter
 from governance_assets.runtime.processes import process_tags
+from governance_assets.runtime.proof.installation import seal_installation
+from governance_assets.runtime.proof.seals import SealRefused
 from governance_assets.runtime.settings import SettingsError
 from governance_assets.runtime.site import write_site
 from governance_assets.runtime.terminal import console
@@ -113,6 +115,17 @@ def run(workspace: Workspace, definitions: dg.Definitions, asked: Asked, command
             sweep(workspace)  # where no daemon lives nobody else has taken the steps that are due
             batch.execute(HEALTH_JOB, None, {})
     return done
+
+
+def seal_run(workspace: Workspace, done: Done, say: Say) -> None:
+    """Seal what the run recorded and say the head; a store that contradicts its anchors fails the run."""
+    try:
+        sealed = seal_installation(workspace, "cli")
+    except SealRefused as error:
+        done.is_success = False
+        say(f"failed: seal: {error}")
+        return
+    say(f"seal {sealed.seal}, head {sealed.head_sha256}" if sealed else "seal: nothing new")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from governance_assets.pages.site import build
 from governance_assets.pages.wording import figure, verdict_of
 from governance_assets.runtime.artifact import DECLARATIONS, Declaration
 from governance_assets.runtime.history import Head, History
+from governance_assets.runtime.proof.seals import newest
 from governance_assets.runtime.workspace import Workspace
 
 RECENT = 26
@@ -131,8 +132,9 @@ def _tables(history: History, domain: str) -> dict[str, pa.Table]:
 
 
 def _ledger_head(history: History) -> tuple[tuple[str, str], ...]:
-    count = history.entry_count()
-    return (("ledger entries", f"{count:,}"),) if count else ()
+    count, sealed = history.entry_count(), newest(history)
+    entries = (("ledger entries", f"{count:,}"),) if count else ()
+    return (*entries, *((("seal", sealed.name),) if sealed else ()))
 
 
 def _rejected(history: History) -> Rejected:
