@@ -202,6 +202,20 @@ def test_an_input_that_changed_between_reading_and_recording_is_read_as_it_was(g
     assert [one.outcome for one in governed.replay("calibration_metrics")] == ["identical"] * 6
 
 
+def test_an_artifact_made_of_the_ledger_is_rebuilt_from_the_ledger_that_it_read(governed: Installation) -> None:
+    (governed.telemetry / "governance.yaml").write_text("clock:\n  as_of: 2025-09-30T08:00:00Z\n", encoding="utf-8")
+    health = DECLARATIONS["operational_health"]
+    with governed.workspace() as workspace:
+        entries = computed(health, workspace, "slow", ["all"])
+        governed.record(["forecast_scores", "interval_scores"], [OPEN_WEEK])
+        workspace.history.commit(entries, workspace.provenance("slow", {}))
+        later = computed(health, workspace, "later", ["all"])
+        assert not entries[0].rows.equals(later[0].rows)
+    assert governed.one("operational_health").outcome == "identical"
+    governed.tamper("UPDATE history.operational_health SET days_late = 77")
+    assert governed.one("operational_health").outcome == "differs"
+
+
 def test_the_line_of_every_day_is_judged_from_the_day_of_the_entry(governed: Installation) -> None:
     for day in ("2025-08-20T08:00Z", "2025-08-23T08:00Z"):
         governed.record(["calibration_metrics"], [OPEN_WEEK], day)
@@ -315,10 +329,13 @@ def test_code_that_gives_other_rows_is_compared_on_request(governed: Installatio
 
     other.__signature__ = inspect.signature(known.compute)
     monkeypatch.setitem(DECLARATIONS, "forecast_scores", replace(known, compute=other))
+    monkeypatch.setattr("governance_assets.runtime.replay.rebuild.git_state", lambda: (COMMIT, False))
+    governed.tamper(f"UPDATE history.ledger SET git_revision = '{COMMIT[::-1]}'")
     done = governed.one("forecast_scores", WEEKS[0], is_anyway=True)
     assert done.outcome == "differs"
     assert "the rebuilt rows have" in done.told[0]
     assert all("wis " in row for row in done.told[1:5])
+    assert f"recorded with commit {COMMIT[::-1]}, this is {COMMIT}" in done.told[-1]
 
 
 def test_code_without_a_commit_and_an_artifact_that_is_gone_are_told(governed: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,9 +79,14 @@ def _at(then: HistoryThen, name: str, kind: type[View], keys: Iterable[str]) -> 
 
 
 def _earlier(history: History, then: HistoryThen, name: str, kind: type[View], key: str, wanted: frozenset[Input]) -> dt.datetime | None:
-    recorded = sorted(set(then.ledger(name)["recorded_at"].to_pylist()), reverse=True)
-    moments = (instant - TICK for instant in recorded[:OTHER_MOMENTS])
+    moments = moments_before(history, then.instant, name)
     return next((moment for moment in moments if _at(HistoryThen(history, moment), name, kind, [key])[key] == wanted), None)
+
+
+def moments_before(history: History, instant: dt.datetime, name: str | None = None) -> list[dt.datetime]:
+    """The moments just before something was recorded (of one artifact) up to ``instant``, newest first, as far as they are tried."""
+    recorded = set(history.ledger(name, as_of=instant)["recorded_at"].to_pylist())
+    return [each - TICK for each in sorted(recorded, reverse=True)[:OTHER_MOMENTS]]
 
 
 def _first_difference(wanted: frozenset[Input], found: set[Input]) -> str:
@@ -146,7 +151,7 @@ def _week_digests(path: Path, own: set[str], weeks: Collection[str]) -> dict[str
     return dict(zip(map(iso, names), digests, strict=True))
 
 
-def changed_rows(declaration: Declaration, history: History, used: Used) -> str | None:
+def changed_rows(declaration: Declaration, history: History, used: Used) -> Iterator[str]:
     """The first recorded input whose stored rows no longer have the digest that was used."""
     for name, kind in declaration.inputs.items():
         if issubclass(kind, Landed) or name not in DECLARATIONS:
@@ -155,7 +160,6 @@ def changed_rows(declaration: Declaration, history: History, used: Used) -> str 
         for one in sorted(used.from_artifact(name), key=lambda each: each.partition_key):
             rows = history.rows(contract, [one.partition_key])
             if table_digest(rows, contract.key) != one.sha256:
-                return (
-                    f"the stored rows of its input {name} {one.partition_key} no longer have the digest {one.sha256[:SHORT]} that was used"
-                )
-    return None
+                what = f"the stored rows of its input {name} {one.partition_key}"
+                yield f"{what} no longer have the digest {one.sha256[:SHORT]} that was used"
+                return

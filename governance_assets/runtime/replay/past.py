@@ -34,12 +34,14 @@ class CannotRebuild(Exception):
 class HistoryThen(History):
     """The reads of ``history`` as it was at ``instant``, or for the artifacts of ``moments`` at theirs; it records nothing.
 
-    The past does not change: what was read whole is kept.
+    The past does not change: what was read whole is kept. ``has_read_tables`` tells whether somebody read the history's own
+    tables, of which no entry says until when it was read.
     """
 
     def __init__(self, history: History, instant: dt.datetime, moments: Mapping[str, dt.datetime] | None = None) -> None:
         # A history of its own would need a connection of its own; this one reads through the other.
-        self._history, self._instant, self._moments = history, instant, dict(moments or {})
+        self._history, self.instant, self._moments = history, instant, dict(moments or {})
+        self.has_read_tables = False
         self._rows_of: dict[ContractOrName, pa.Table] = {}
         self._heads_of: dict[ContractOrName, dict[str, Head]] = {}
 
@@ -60,6 +62,7 @@ class HistoryThen(History):
     def ledger(
         self, artifact: ContractOrName | None = None, partition_key: str | None = None, as_of: dt.datetime | None = None
     ) -> pa.Table:
+        self.has_read_tables = True
         return self._history.ledger(artifact, partition_key, self._until(artifact, as_of))
 
     def findings(
@@ -70,9 +73,11 @@ class HistoryThen(History):
         *,
         all: bool = False,
     ) -> pa.Table:
+        self.has_read_tables = True
         return self._history.findings(artifact, partition_key, self._until(artifact, as_of), all=all)
 
     def alerts(self, as_of: dt.datetime | None = None, after: int = 0) -> pa.Table:
+        self.has_read_tables = True
         return self._history.alerts(self._until("alerts", as_of), after)
 
     def commit(self, entries: Sequence[Entry], provenance: Provenance) -> list[Receipt]:
@@ -83,9 +88,13 @@ class HistoryThen(History):
     def close(self) -> None:
         """The history that is read through stays open."""
 
+    def moment(self, name: str) -> dt.datetime:
+        """Until when an artifact is read."""
+        return self._moments.get(name, self.instant)
+
     def _until(self, artifact: ContractOrName | None, as_of: dt.datetime | None) -> dt.datetime:
         name = artifact.artifact if isinstance(artifact, type) else artifact
-        latest = self._moments.get(name or "", self._instant)
+        latest = self.moment(name or "")
         return latest if as_of is None else min(latest, as_of)
 
 
@@ -115,11 +124,17 @@ class WorkspaceThen(Workspace):
 
     def __init__(self, now: Workspace, history: HistoryThen, policy: Policy, as_of: dt.datetime, telemetry: Telemetry) -> None:
         super().__init__(replace(now.settings, as_of=as_of), policy)
-        self._then, self._telemetry = history, telemetry
+        self.then, self._now, self._telemetry = history, now, telemetry
 
     @functools.cached_property
     def history(self) -> History:
-        return self._then
+        return self.then
+
+    def at(self, instant: dt.datetime, held: Iterable[str]) -> WorkspaceThen:
+        """This one, but its history as it was at ``instant``; the artifacts ``held`` stay as they are here."""
+        moments = {name: self.then.moment(name) for name in held}
+        history = HistoryThen(self._now.history, instant, moments)
+        return WorkspaceThen(self._now, history, self.policy, self.as_of, self._telemetry)
 
     @property
     def present(self) -> dt.datetime:

@@ -21,14 +21,17 @@ from governance_assets.runtime.history import Entry, History
 from governance_assets.runtime.ledger import findings_digests
 from governance_assets.runtime.replay.differences import findings_that_differ, rows_that_differ
 from governance_assets.runtime.replay.folder import files_that_differ, kept_landings
-from governance_assets.runtime.replay.inputs import TICK, Used, changed_rows, check_landings, find
+from governance_assets.runtime.replay.inputs import TICK, Used, changed_rows, check_landings, find, moments_before
 from governance_assets.runtime.replay.past import SHORT, CannotRebuild, HistoryThen, Telemetry, WorkspaceThen, policy_then
 from governance_assets.runtime.replay.target import Replayed, Row, Target
+from governance_assets.runtime.settings import git_state
 from governance_assets.runtime.workspace import Workspace
 from governance_assets.stats.digest import table_digest
 
 INTAKE = "intake"
 """The domain that reads the telemetry folder itself."""
+OTHER_LEDGERS = 20
+"""How many earlier states of the ledger are tried for an artifact that reads the ledger itself."""
 TOGETHER = 52
 """Partitions of one commit that are rebuilt in one computation, as they were made; bounds how much lies in memory."""
 
@@ -100,18 +103,30 @@ class Replay:
         self, declaration: Declaration, then: WorkspaceThen, target: Target, entry: Entry, used: Used, stored: _Stored
     ) -> Replayed:
         try:
-            findings = entry.findings if target.judged is target.made else self._judged(declaration, target)
+            differences = self._differences(declaration, target, entry, stored)
         except CannotRebuild as problem:
             return target.outcome("cannot be rebuilt", str(problem))
-        content = _content(declaration.contract, target.made["content_sha256"], stored.rows(target), entry)
-        verdicts = _verdicts(target.judged["findings_sha256"], stored.findings(target), findings)
-        if not content and not verdicts:
+        if not differences or (then.then.has_read_tables and self._is_of_another_moment(declaration, then, target, stored)):
             told = f"{target.made['row_count']} rows, content {target.made['content_sha256'][:SHORT]}"
             return target.outcome("identical", f"{told}, findings {target.judged['findings_sha256'][:SHORT]}", *self._other_code(target))
         if declaration.contract.domain() == INTAKE and (files := self._files(then, target)):
             return target.outcome("cannot be rebuilt", *files)
-        cause = changed_rows(declaration, then.history, used) if content else None
-        return target.outcome("differs", *content, *verdicts, *([cause] if cause else []), *self._other_code(target))
+        causes = [*changed_rows(declaration, then.history, used), *self._other_code(target), *_other_commit(target)]
+        return target.outcome("differs", *differences, *causes)
+
+    def _differences(self, declaration: Declaration, target: Target, entry: Entry, stored: _Stored) -> list[str]:
+        findings = entry.findings if target.judged is target.made else self._judged(declaration, target)
+        content = _content(declaration.contract, target.made["content_sha256"], stored.rows(target), entry)
+        return content + _verdicts(target.judged["findings_sha256"], stored.findings(target), findings)
+
+    def _is_of_another_moment(self, declaration: Declaration, then: WorkspaceThen, target: Target, stored: _Stored) -> bool:
+        """Whether it comes out as recorded when the ledger is read as it was a few entries before: others record meanwhile."""
+        held = [declaration.name, *declaration.inputs]
+        for moment in moments_before(self._now.history, then.then.instant)[:OTHER_LEDGERS]:
+            entries = computed(declaration, then.at(moment, held), target.made["run_id"], [target.partition_key])
+            if not self._differences(declaration, target, entries[0], stored):
+                return True
+        return False
 
     def _files(self, then: WorkspaceThen, target: Target) -> list[str]:
         """What is to be said when the telemetry is not what intake read."""
@@ -132,7 +147,7 @@ class Replay:
         return entries[0].findings
 
     def _other_code(self, target: Target) -> tuple[str, ...]:
-        return (f"with other code than recorded: {target.moved()[0]}",) if self._is_anyway and target.moved() else ()
+        return (f"with other code than recorded: {target.moved()[0]}",) if target.moved() else ()
 
 
 class _Stored:
@@ -179,6 +194,15 @@ def _verdicts(recorded: str, stored: pa.Table, replayed: Sequence[Finding]) -> l
         return []
     changed = ", the stored ones were changed after they were recorded" if digest == recorded else ""
     return [f"the recorded findings are {recorded[:SHORT]}, replayed {digest[:SHORT]}{changed}", *differing]
+
+
+def _other_commit(target: Target) -> tuple[str, ...]:
+    """What lies outside a domain's own code is in no ``code_version``, but in the commit."""
+    recorded, present = target.made["git_revision"], git_state()[0]
+    if recorded in (None, present):
+        return ()
+    what = f"it was recorded with commit {recorded}, this is {present or 'no checkout'}"
+    return (f"{what}: code that it shares with others may have changed; replay it there, too",)
 
 
 def _order(target: Target) -> tuple[dt.datetime, str]:
