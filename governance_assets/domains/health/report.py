@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 _VERDICTS = {"recorded": "pass", "missing": "fail", "unknown": "unknown", "not_applicable": "not_applicable"}
 _ORDER = ("missing", "unknown", "recorded", "not_applicable")
 _FEWEST_BARS, _MOST_BARS = 8, 26
+_SHORT = 8
 _INTRO = (
     "Governance that does not run looks like governance that finds nothing. Here the record is held against the calendar: a week "
     "counts as recorded when that very week is, so a backfill of older weeks makes nothing fresh. What fails stays an open incident "
@@ -92,7 +93,7 @@ def _open_section(rows: pa.Table) -> dict[str, Any]:
     table = {
         "columns": columns,
         "rows": [_open_row(row) for row in shown],
-        "note": "`governance alerts` acknowledges and waives by the id of the incident. A step is taken once, and none while an "
+        "note": "`governance alerts` acknowledges and waives by these first digits. A step is taken once, and none while an "
         "acknowledgement or waiver holds.",
     }
     return section | {"plot": _age_plot(shown), "table": table}
@@ -110,7 +111,7 @@ def _open_text(rows: Sequence[Mapping[str, Any]]) -> str:
 def _open_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
     held = [f"{what} by {row[f'{what}_by']}{_until(row[f'{what}_until'])}" for what in ("waived", "acknowledged") if row[f"{what}_by"]]
     step = None if row["next_step"] is None else row["next_step"].partition(" (")[0]
-    named = (row["incident"], row["priority"], row["artifact_name"], f"{row['rule']}: {row['subject']}")
+    named = (row["incident"][:_SHORT], row["priority"], row["artifact_name"], f"{row['rule']}: {row['subject']}")
     return (*named, row["age_days"], step, _day(row["next_due_at"]), "; ".join(held))
 
 
