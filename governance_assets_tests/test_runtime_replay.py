@@ -386,6 +386,13 @@ def test_a_partition_that_was_only_refused_has_nothing_to_replay(governed: Insta
     assert governed.one("forecast_scores", WEEKS[0]).outcome == "identical"
 
 
+def test_a_computation_that_was_removed_from_the_ledger_is_told(governed: Installation) -> None:
+    governed.tamper("UPDATE history.ledger SET kind = 'judgement' WHERE artifact = 'observations'")
+    done = governed.one("observations")
+    assert done.outcome == "cannot be rebuilt"
+    assert "no entry says what revision 1 was computed from" in told(done)
+
+
 # Intake
 
 

@@ -129,6 +129,9 @@ def _of_partition(name: str, key: str, rows: Sequence[Row], revision: int | None
     if not chosen:
         raise SettingsError(f"{name} {key} has revisions 1 to {recorded[-1]['revision']}, found --revision {revision}; name one of them")
     made = [row for row in chosen if row["kind"] != "judgement"]
+    if not made:
+        told = f"no entry says what revision {chosen[-1]['revision']} was computed from; `governance verify` says what is missing"
+        return Replayed(name, key, chosen[-1]["revision"], "cannot be rebuilt", (told,))
     return Target(made[-1], chosen[-1])
 
 
