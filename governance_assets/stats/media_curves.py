@@ -14,12 +14,9 @@ from typing import Literal
 import numpy as np
 
 from governance_assets.stats.arrays import Floats
-from governance_assets.stats.media_priors import Prior, beta, equal_mass, gamma, quantile
+from governance_assets.stats.media_priors import Prior, beta, gamma, quantile
 
 Curve = Literal["logistic", "hill"]
-
-# The fractional part of multiples of this number spreads points evenly, whatever their count.
-_GOLDEN = 0.6180339887498949
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,9 @@ class CurvePriors:
 
     The priors of carry-over and logistic curve are those of PyMC-Marketing, those of the Hill curve are of Jin et al. (2017),
     Bayesian Methods for Media Mix Modeling with Carryover and Shape Effects.
+
+    The grid has ``carryover_points`` times ``curve_points`` of the logistic curve and about as many of the Hill curve; carry-over is what
+    a coarse grid blurs first. ``media_refine`` makes it finer where the posterior lies.
     """
 
     length: int = 8
@@ -49,26 +49,34 @@ class CurvePriors:
             raise ValueError(f"length is {self.length}, expected at least one week of carry-over")
         if not self.delays or min(self.delays) < 0 or max(self.delays) >= self.length:
             raise ValueError(f"delays are {self.delays}, expected weeks from 0 to below the length of {self.length}")
+        if min(self.carryover_points, self.curve_points) < 1:
+            raise ValueError(f"the grid has {self.carryover_points} by {self.curve_points} points, expected at least 1 by 1")
         if not self.curves or len(set(self.curves)) < len(self.curves):
             raise ValueError(f"curves are {self.curves}, expected logistic, hill or both, each once")
 
 
 @dataclass(frozen=True)
 class CurveGrid:
-    """All points of a channel: (G,) each, of equal prior mass unless two curves have different numbers of points.
+    """All points of a channel, (G,) each.
 
-    ``kernels`` (A, length) are the carry-over weights, ``kernel`` (G,) says which of them a point has; a logistic point has its
-    rate in ``first``, a Hill point its half-saturation in ``first`` and its exponent in ``second``. ``height`` is the factor that
-    gives all Hill points the response of the median logistic curve at the largest spend.
+    A point stands for a cell of the priors' probabilities: ``lower`` and ``upper`` (G, 3) are the cell's bounds for carry-over, first and
+    second parameter, and the point its middle; ``log_prior`` is the cell's prior mass. ``kernels`` (A, length) are the carry-over weights,
+    ``kernel`` says which of them a point has, ``delay`` which of the delays; a logistic point has its rate in ``first``, a Hill point its
+    half-saturation in ``first`` and its exponent in ``second``. ``height`` is the factor that gives all Hill points the response of
+    the median logistic curve at the largest spend.
     """
 
     kernels: Floats
-    carryover: Floats
     kernel: np.ndarray
+    delay: np.ndarray
     is_hill: np.ndarray
+    lower: Floats
+    upper: Floats
+    carryover: Floats
     first: Floats
     second: Floats
     height: Floats
+    log_prior: Floats
 
     @property
     def points(self) -> int:
@@ -118,38 +126,49 @@ def hill(spend: Floats, half: float | Floats, slope: float | Floats) -> Floats:
 
 
 def curve_grid(priors: CurvePriors) -> CurveGrid:
-    """The grid of a channel: every carry-over with every curve."""
-    shares = equal_mass(priors.carryover, priors.carryover_points)
-    kernels = np.array([carryover_weights(share, priors.length, delay) for delay in priors.delays for share in shares])
-    carried = np.tile(shares, len(priors.delays))
-    kind, first, second, height = _curve_points(priors)
-    repeats = len(kind)
+    """The grid of a channel before anything is known: cells of equal prior mass, every carry-over with every curve and delay."""
+    slopes = max(1, round(float(np.sqrt(priors.curve_points / 2))))
+    sides = {"logistic": (priors.curve_points, 1), "hill": (2 * slopes, slopes)}
+    bounds, delays, hills = [], [], []
+    for delay in priors.delays:
+        for curve in priors.curves:
+            cells = _cells((priors.carryover_points, *sides[curve]))
+            bounds.append(cells)
+            delays.append(np.full(len(cells), delay))
+            hills.append(np.full(len(cells), curve == "hill"))
+    joined = np.concatenate(bounds)
+    return grid_of_cells(priors, np.concatenate(delays), np.concatenate(hills), joined[:, 0], joined[:, 1])
+
+
+def grid_of_cells(priors: CurvePriors, delay: np.ndarray, is_hill: np.ndarray, lower: Floats, upper: Floats) -> CurveGrid:
+    """A grid from its cells, given by their bounds in the priors' probabilities."""
+    middle = (lower + upper) / 2
+    share = quantile(priors.carryover, middle[:, 0])
+    kinds, kernel = np.unique(np.stack([delay, share]), axis=1, return_inverse=True)
+    first = np.where(is_hill, quantile(priors.hill_half, middle[:, 1]), quantile(priors.logistic_rate, middle[:, 1]))
+    second = np.where(is_hill, quantile(priors.hill_slope, middle[:, 2]), 1.0)
+    level = float(logistic(np.ones(1), quantile(priors.logistic_rate, 0.5))[0])
+    height = np.where(is_hill, level / hill(np.ones(len(first)), np.where(is_hill, first, 1.0), second), 1.0)
+    mass = np.prod(upper - lower, axis=1)
     return CurveGrid(
-        kernels=kernels,
-        carryover=np.repeat(carried, repeats),
-        kernel=np.repeat(np.arange(len(kernels)), repeats),
-        is_hill=np.tile(kind, len(kernels)),
-        first=np.tile(first, len(kernels)),
-        second=np.tile(second, len(kernels)),
-        height=np.tile(height, len(kernels)),
+        kernels=np.array([carryover_weights(kind[1], priors.length, int(kind[0])) for kind in kinds.T]),
+        kernel=np.ravel(kernel),
+        delay=delay,
+        is_hill=is_hill,
+        lower=lower,
+        upper=upper,
+        carryover=share,
+        first=first,
+        second=second,
+        height=height,
+        log_prior=np.log(mass / mass.sum()),
     )
 
 
-def _curve_points(priors: CurvePriors) -> tuple[np.ndarray, Floats, Floats, Floats]:
-    """Kind, two parameters and height of each curve, the carry-over left out."""
-    parts: list[tuple[np.ndarray, Floats, Floats, Floats]] = []
-    count = priors.curve_points
-    for curve in priors.curves:
-        if curve == "logistic":
-            rates = equal_mass(priors.logistic_rate, count)
-            parts.append((np.zeros(count, dtype=bool), rates, np.ones(count), np.ones(count)))
-        else:
-            half = equal_mass(priors.hill_half, count)
-            slope = quantile(priors.hill_slope, (0.5 / count + _GOLDEN * np.arange(count)) % 1)
-            level = float(logistic(np.ones(1), quantile(priors.logistic_rate, 0.5))[0])
-            parts.append((np.ones(count, dtype=bool), half, slope, level / hill(np.ones(count), half, slope)))
-    joined = [np.concatenate([part[column] for part in parts]) for column in range(4)]
-    return joined[0], joined[1], joined[2], joined[3]
+def _cells(sides: tuple[int, ...]) -> Floats:
+    """Bounds of the cells of an even grid on the unit cube, (cells, 2, 3): lower, then upper."""
+    places = np.stack(np.meshgrid(*[np.arange(side) for side in sides], indexing="ij"), axis=-1).reshape(-1, len(sides))
+    return np.asarray(np.stack([places, places + 1], axis=1) / np.array(sides), dtype=np.float64)
 
 
 def saturate(grid: CurveGrid, carried: Floats, points: Sequence[int] | np.ndarray) -> Floats:

@@ -11,7 +11,7 @@ channel at hundreds of grid points differ little in kind: a few dozen basis seri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,8 @@ class Design:
 
     Blocks are the channels, then the columns with a positive prior, each of those with the single point of its own values.
     ``series`` (blocks, G, T) the responses; ``basis`` (blocks, R, T) and ``weights`` (blocks, R, G) give them back, ``ranks`` and
-    ``points`` (blocks,) of each. ``columns`` (K, T) are the columns with a prior on both sides, ``free`` their places in the model.
+    ``points`` (blocks,) of each; ``priors`` (blocks, G) are the log prior masses of the points. ``columns`` (K, T) are the columns
+    with a prior on both sides, ``free`` their places in the model, ``bound`` those of the others.
     """
 
     channels: tuple[Channel, ...]
@@ -53,11 +54,13 @@ class Design:
     weights: np.ndarray
     ranks: Counts
     points: Counts
+    priors: Floats
     lift_precision: Floats
     lift_linear: Floats
     coefficient_priors: Floats
     column_priors: Floats
     noise_prior: Floats
+    lifts: tuple[LiftTest, ...]
 
     @property
     def weeks(self) -> int:
@@ -78,8 +81,9 @@ def prepare(
 
     ``target`` (n,) one value a week, in time order without gaps; every channel's spend and every column (T,) with T ≥ n, so that
     weeks after the target can be predicted. ``noise`` is the prior of the scaled noise's standard deviation (half-normal, 2 unless
-    given) or, if inverse gamma, of its variance; a number is the known standard deviation itself. ``scale_weeks`` says which first weeks set the scale, all of the target's unless
-    given; in a backtest that is the first window, so that nothing of later weeks is used and the scaled model is the same in all windows.
+    given) or, if inverse gamma, of its variance; a number is the known standard deviation itself. ``scale_weeks`` says which first
+    weeks set the scale, all of the target's unless given; in a backtest that is the first window, so that nothing of later weeks
+    is used and the scaled model is the same in all windows.
 
     Raises ValueError, in a sentence, for data no model can use: negative, constant or all-zero spend, missing values, more
     parameters than weeks, names used twice, lift tests of unknown channels.
@@ -88,19 +92,15 @@ def prepare(
     checked = check_model(target, channels, columns, lifts, train)
     target_scale = float(np.abs(checked.target[:train]).max())
     spend_scale = checked.spend[:, :train].max(axis=1)
-    grids = tuple(curve_grid(channel.curves) for channel in channels)
+    used = tuple(curve_grid(channel.curves) for channel in channels)
     bound = tuple(n for n, column in enumerate(columns) if column.prior.is_positive)
     free = tuple(n for n, column in enumerate(columns) if not column.prior.is_positive)
-    found = [transform(grid, checked.spend[n] / spend_scale[n]) for n, grid in enumerate(grids)]
+    found = [transform(grid, checked.spend[n] / spend_scale[n]) for n, grid in enumerate(used)]
     found += [checked.columns[[n]] for n in bound]
-    parts = [_compressed(responses) for responses in found]
-    series = _stacked(found)
-    lift_precision, lift_linear = _lift_terms(lifts, channels, grids, target_scale, spend_scale, series.shape[:2])
-    priors = [channel.coefficient for channel in channels] + [columns[n].prior for n in bound]
+    believed = [channel.coefficient for channel in channels] + [columns[n].prior for n in bound]
     return Design(
         channels=tuple(channels),
         all_columns=tuple(columns),
-        grids=grids,
         free=free,
         bound=bound,
         target=checked.target / target_scale,
@@ -109,18 +109,46 @@ def prepare(
         spend_scale=spend_scale,
         cost=checked.cost,
         columns=np.ascontiguousarray(checked.columns[list(free)]),
-        series=series,
-        basis=_stacked([basis for basis, _ in parts]),
-        # Single precision halves what every update reads; sums over it are made in double precision.
-        weights=_stacked([weights for _, weights in parts]).astype(np.float32),
-        ranks=np.array([len(basis) for basis, _ in parts]),
-        points=np.array([len(responses) for responses in found]),
-        lift_precision=lift_precision,
-        lift_linear=lift_linear,
-        coefficient_priors=np.array([_coefficient_row(prior) for prior in priors]),
+        **_blocks(found, used, lifts, channels, target_scale, spend_scale),
+        coefficient_priors=np.array([_coefficient_row(prior) for prior in believed]),
         column_priors=np.array([_column_row(columns[n].prior) for n in free]).reshape(len(free), 3),
         noise_prior=_noise_row(half_normal(2.0) if noise is None else noise),
+        lifts=tuple(lifts),
     )
+
+
+def regridded(design: Design, grids: Sequence[CurveGrid]) -> Design:
+    """``design`` with other grids of its channels."""
+    found = [transform(grid, design.spend[n] / design.spend_scale[n]) for n, grid in enumerate(grids)]
+    found += [design.series[block, :1] for block in range(len(design.channels), len(design.points))]
+    return replace(design, **_blocks(found, grids, design.lifts, design.channels, design.target_scale, design.spend_scale))
+
+
+def _blocks(
+    found: Sequence[Floats],
+    grids: Sequence[CurveGrid],
+    lifts: Sequence[LiftTest],
+    channels: Sequence[Channel],
+    target_scale: float,
+    spend_scale: Floats,
+) -> dict[str, Any]:
+    """What a design holds of the responses of its blocks, by the names of its fields."""
+    parts = [_compressed(responses) for responses in found]
+    series = _stacked(found)
+    lift_precision, lift_linear = _lift_terms(lifts, channels, grids, target_scale, spend_scale, series.shape[:2])
+    masses = [grid.log_prior[None] for grid in grids] + [np.zeros((1, 1))] * (len(found) - len(grids))
+    return {
+        "grids": tuple(grids),
+        "series": series,
+        "basis": _stacked([basis for basis, _ in parts]),
+        # Single precision halves what every update reads; sums over it are made in double precision.
+        "weights": _stacked([weights for _, weights in parts]).astype(np.float32),
+        "ranks": np.array([len(basis) for basis, _ in parts]),
+        "points": np.array([len(responses) for responses in found]),
+        "priors": _stacked(masses)[:, 0],
+        "lift_precision": lift_precision,
+        "lift_linear": lift_linear,
+    }
 
 
 def _compressed(series: Floats) -> tuple[Floats, Floats]:

@@ -139,7 +139,6 @@ def _data(training: Window) -> Data:
     from governance_assets.stats.media_chain import Data
 
     design = training.design
-    priors = np.repeat(-np.log(design.points)[:, None], design.series.shape[1], axis=1)
     return Data(
         target=design.target,
         columns=design.columns,
@@ -151,7 +150,7 @@ def _data(training: Window) -> Data:
         points=design.points,
         squares=training.squares,
         crossed=training.crossed,
-        priors=priors,
+        priors=design.priors,
         lift_precision=design.lift_precision,
         lift_linear=design.lift_linear,
         coefficient_priors=design.coefficient_priors,

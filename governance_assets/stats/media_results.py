@@ -163,17 +163,19 @@ def _edges(fit: Fit) -> tuple[Edge, ...]:
             ("hill_slope", grid.second, grid.is_hill),
         ):
             if among.any() and len(np.unique(values[among])) > 1:
-                found += _ends(channel.name, name, values, among, drawn)
+                found += _ends(channel.name, name, values, among, drawn, np.exp(grid.log_prior))
     return tuple(found)
 
 
-def _ends(channel: str, name: str, values: Floats, among: np.ndarray, drawn: np.ndarray) -> list[Edge]:
+def _ends(channel: str, name: str, values: Floats, among: np.ndarray, drawn: np.ndarray, prior: Floats) -> list[Edge]:
     """Both ends of one parameter, among the points that have it."""
     found = []
     for end, extreme in (("low", values[among].min()), ("high", values[among].max())):
         at = among & (values == extreme)
         inside = float(among[drawn].mean())
-        found.append(Edge(channel, name, end, float(at[drawn].mean()) / inside if inside else 0.0, float(at.sum() / among.sum())))
+        found.append(
+            Edge(channel, name, end, float(at[drawn].mean()) / inside if inside else 0.0, float(prior[at].sum() / prior[among].sum()))
+        )
     return found
 
 
