@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from governance_assets.policy import PolicyError
+from governance_assets.runtime import settings as settings_module
 from governance_assets.runtime.settings import Settings, SettingsError, code_version, parse_instant
 
 
@@ -79,3 +80,11 @@ def test_an_instant_without_offset_is_utc_and_nonsense_is_refused() -> None:
 def test_the_code_version_of_a_domain_is_stable_and_its_own() -> None:
     assert code_version("intake") == code_version("intake")
     assert code_version("intake") != code_version("calibration")
+
+
+def test_what_sways_a_domain_from_the_runtime_is_part_of_its_code() -> None:
+    runtime = Path(settings_module.__file__).parent
+    for domain, patterns in settings_module._FROM_RUNTIME.items():
+        assert (runtime.parent / "domains" / domain).is_dir()
+        assert all(list(runtime.glob(pattern)) for pattern in patterns), f"{domain}: a file that is named is not there"
+    assert len({code_version(domain) for domain in ("intake", "calibration", "health")}) == 3

@@ -117,12 +117,18 @@ def _evaluation_sets(path: Path) -> list[dict[str, Any]]:
         raise PolicyError(f"{path.name}: expected {expected} ({error}); mend or remove it") from None
 
 
+_FROM_RUNTIME = {
+    "intake": ("sources/*.py",),
+    "health": ("periods.py", "due_dates.py", "calendar.py", "alerts/incidents.py", "alerts/escalation.py"),
+}
+"""What of the runtime sways the artifacts of a domain."""
+
+
 @functools.cache
 def code_version(domain: str) -> str:
-    """Digest of the code that can sway an artifact of ``domain``: its own files, the statistics and the shared types."""
+    """Digest of the code that can sway an artifact of ``domain``: its own files, the statistics, shared types, some of the runtime."""
     files = [*(_PACKAGE / "domains" / domain).glob("*.py"), *(_PACKAGE / "stats").glob("*.py")]
-    if domain == "intake":
-        files += (_PACKAGE / "runtime" / "sources").glob("*.py")
+    files += [path for pattern in _FROM_RUNTIME.get(domain, ()) for path in (_PACKAGE / "runtime").glob(pattern)]
     files += [_PACKAGE / name for name in ("contract.py", "finding.py")]
     total = hashlib.sha256()
     for path in sorted(files):
