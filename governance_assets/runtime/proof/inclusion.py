@@ -22,6 +22,7 @@ from governance_assets.runtime.proof.leaves import as_told, entry_text, leaf_has
 from governance_assets.stats import merkle
 from governance_assets.stats.digest import cell_proof
 
+_EXAMPLES = 3
 VERIFIER = Path(__file__).with_name("figure_verifier.py")
 
 
@@ -124,10 +125,20 @@ def _row(contract: type[Contract], rows: pa.Table, key: Mapping[str, Any], parti
     keys = [{name: shown(value) for name, value in row.items()} for row in rows.select(list(contract.key)).to_pylist()]
     found = [at for at, row in enumerate(keys) if all(row[name] == value for name, value in wanted.items())]
     if len(found) != 1:
-        told = ", ".join(f"{name}={value}" for name, value in wanted.items()) or "no key"
-        example = ", ".join(f"{name}={value}" for name, value in keys[0].items()) if keys else "no rows at all"
-        raise ProofRefused(f"{contract.artifact} {partition_key}: {len(found)} rows have {told}, expected one; there is {example}")
+        told = ", ".join(f"{name}={value}" for name, value in wanted.items()) or "no key at all"
+        raise ProofRefused(
+            f"{contract.artifact} {partition_key}: {len(found)} rows have {told}, expected one; {_hint(contract, keys, found)}"
+        )
     return found[0], keys[found[0]]
+
+
+def _hint(contract: type[Contract], keys: list[dict[str, str | None]], found: list[int]) -> str:
+    """What tells the ``found`` rows apart, or all rows when none was found."""
+    rows = [keys[at] for at in found] or keys
+    told = {name: sorted({str(row[name]) for row in rows}) for name in contract.key}
+    return "give " + ", or ".join(
+        f"{name}= {', '.join(values[:_EXAMPLES])}" for name, values in told.items() if len(values) > 1 or not found
+    )
 
 
 def _table(contract: type[Contract], rows: pa.Table, row: int, names: list[str]) -> dict[str, Any]:
@@ -137,7 +148,7 @@ def _table(contract: type[Contract], rows: pa.Table, row: int, names: list[str])
         "columns": proved.column_count,
         "block": proved.leaves[0].index // proved.column_count,
         "leaves": [
-            {"column": leaf.index % proved.column_count, "data": base64.b64encode(leaf.data).decode(), "path": leaf.path}
+            {"column": leaf.index % proved.column_count, "data": base64.b64encode(leaf.data).decode(), "path": list(leaf.path)}
             for leaf in proved.leaves
         ],
     }
