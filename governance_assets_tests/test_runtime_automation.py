@@ -157,4 +157,6 @@ def test_everything_is_on_from_the_start() -> None:
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
         "new_files": dg.DefaultSensorStatus.RUNNING,
         "changed_weeks": dg.DefaultSensorStatus.RUNNING,
+        "drain_alerts": dg.DefaultSensorStatus.RUNNING,
+        "reconcile_runs": dg.DefaultSensorStatus.RUNNING,
     }

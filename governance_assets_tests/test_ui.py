@@ -125,5 +125,9 @@ def test_schedules_and_sensors_are_on(webserver: Webserver) -> None:
              schedules { name scheduleState { status } } sensors { name sensorState { status } } } } } }"""
     )["repositoriesOrError"]["nodes"][0]
     states = {one["name"]: one["scheduleState"]["status"] for one in told["schedules"]}
-    states |= {one["name"]: one["sensorState"]["status"] for one in told["sensors"] if one["name"] in ("new_files", "changed_weeks")}
-    assert states == dict.fromkeys(("nightly_open_week", "hourly_health", "nightly_compaction", "new_files", "changed_weeks"), "RUNNING")
+    states |= {one["name"]: one["sensorState"]["status"] for one in told["sensors"] if one["name"] in SENSORS}
+    assert states == dict.fromkeys((*SCHEDULES, *SENSORS), "RUNNING")
+
+
+SCHEDULES = ("nightly_open_week", "hourly_health", "nightly_compaction", "hourly_seal")
+SENSORS = ("new_files", "changed_weeks", "drain_alerts", "reconcile_runs")
