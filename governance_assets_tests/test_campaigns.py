@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
-from governance_assets_tests.campaigns import concurrency, kill, workload
+from governance_assets_tests.campaigns import concurrency, kill, reconcile, workload
 
 
 def test_many_processes_may_create_the_same_history(tmp_path: Path):
@@ -27,3 +29,11 @@ def test_writers_and_readers_together_lose_nothing(tmp_path: Path):
     assert outcome.faults == []
     assert outcome.commits == 48
     assert outcome.reads > 0
+
+
+def test_killed_runs_and_killed_lookers_leave_exactly_the_incidents_there_were():
+    # In a process of its own: it forks, which it may only do before anything of DuckDB is open.
+    program = [sys.executable, "-m", reconcile.__name__, "--assets", "1", "--steps", "5", "--lookers", "1", "--seed", "7"]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=240, check=False, cwd=Path(__file__).parents[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 assets at fault" in done.stdout

@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable
 
-from governance_assets_tests.campaigns import concurrency, drain_kills, kill, tampering
+from governance_assets_tests.campaigns import concurrency, drain_kills, kill, reconcile, tampering
 
 CAMPAIGNS: dict[str, Callable[[], int]] = {
     "concurrency": concurrency.main,
     "kill": kill.main,
     "drain": drain_kills.main,
+    "reconcile": reconcile.main,
     "tampering": tampering.main,
 }
 
