@@ -37,7 +37,7 @@ def row(alert: int, kind: str = "failing", **given: Any) -> dict[str, Any]:
         "owner": "modelling_lead",
         "origin": "finding",
         "entry": alert,
-        "run_id": "run",
+        "run_id": f"run {alert}",
         "recorded_at": NOON - MINUTE,
         "since": NOON - MINUTE,
         "is_sent": True,

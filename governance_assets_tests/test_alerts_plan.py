@@ -169,6 +169,29 @@ def test_incidents_of_one_artifact_and_of_siblings_stay_apart():
     assert told(plan(rows, view(rows, upstream=upstream))) == [[1], [2], [3]]
 
 
+def test_what_one_run_brought_of_one_artifact_is_told_together_without_a_cause():
+    rows = [row(n, kind, subject=f"team-{n}", run_id="run") for n, kind in ((1, "failing"), (2, "recovered"), (3, "failing"))]
+    made = plan([*rows, row(4, artifact="elsewhere", run_id="run")], view(rows))
+    assert sorted(told(made)) == [[1, 3], [2], [4]]
+    assert not any(one.message.is_grouped for one in made.messages)
+
+
+@pytest.mark.parametrize(
+    ("cause", "effect", "is_grouped"),
+    [
+        ({"partition_key": "2025-11-03"}, {"partition_key": "2025-11-03"}, True),
+        ({"partition_key": "2025-11-03"}, {"partition_key": "2025-11-10"}, True),
+        ({"partition_key": "2025-11-10"}, {"partition_key": "2025-11-03"}, False),
+        ({"partition_key": "all"}, {"partition_key": "2025-11-03"}, True),
+        ({"severity": "warn"}, {"severity": "error"}, False),
+        ({"severity": "error"}, {"severity": "warn"}, True),
+    ],
+)
+def test_a_cause_began_no_later_and_is_as_loud(cause: dict[str, str], effect: dict[str, str], is_grouped: bool):
+    rows = [row(1, artifact="quantile_forecasts", **cause), row(2, **effect)]
+    assert any(one.message.is_grouped for one in plan(rows, view(rows, upstream=UPSTREAM)).messages) is is_grouped
+
+
 def test_the_furthest_cause_leads_and_the_loudest_of_several():
     rows = [
         row(1, artifact="forecast_scores", severity="error"),

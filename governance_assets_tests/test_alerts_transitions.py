@@ -37,11 +37,13 @@ class Desk:
         self.verdicts: dict[tuple[tuple[str, str, str], str], str] = {}
         self.now = NOW
 
-    def judge(self, *verdicts: tuple[str, Sequence[Finding]]) -> list[str]:
+    def judge(self, *verdicts: tuple[str, Sequence[Finding]], is_complete: bool = True) -> list[str]:
         """Judge partitions in one commit; the kinds of the rows it adds."""
         self.now += dt.timedelta(minutes=1)
         before = len(self.rows)
-        evaluations = [Evaluation("scores", week, partition_end("week", week), found, "analyst", 1, "run") for week, found in verdicts]
+        evaluations = [
+            Evaluation("scores", week, partition_end("week", week), found, "analyst", 1, "run", is_complete) for week, found in verdicts
+        ]
         transitions(evaluations, self.states, Alerting.by(POLICY, self.now), self._assign, self._was_failing)
         for one in evaluations:
             self.verdicts |= {(("scores", f.rule, f.subject), one.partition_key): f.outcome for f in one.findings}
@@ -178,6 +180,14 @@ def test_what_is_no_longer_judged_stays_open_and_its_outcome_is_unknown(desk: De
     desk.judge((WEEKS[0], [coverage("fail"), coverage("fail", subject=f"scores {WEEKS[0]}")]))
     assert desk.judge((WEEKS[1], [coverage("pass", subject="team b")])) == ["quiet"]
     assert [(one.subject, one.outcome) for one in desk.open] == [("team a", "unknown"), (f"scores {WEEKS[0]}", "fail")]
+
+
+def test_a_subject_that_is_gone_when_its_week_is_judged_again_is_an_incident_no_more(desk: Desk):
+    desk.judge((WEEKS[0], [coverage("fail"), coverage("fail", subject=f"scores {WEEKS[0]}")]))
+    assert desk.judge((WEEKS[0], [coverage("pass", subject="team b")]), is_complete=False) == []
+    assert desk.judge((WEEKS[0], [coverage("pass", subject="team b")])) == ["recovered", "recovered"]
+    assert {(row["outcome"], row["severity"], row["is_sent"]) for row in desk.rows[2:]} == {("not_applicable", "info", True)}
+    assert desk.open == []
 
 
 def test_of_two_verdicts_on_one_subject_the_worse_counts(desk: Desk):

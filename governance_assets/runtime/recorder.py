@@ -379,6 +379,7 @@ def _evaluation(entry: Entry, row: Mapping[str, Any]) -> Evaluation:
         owner=entry.contract.owner,
         entry=row["entry"],
         run_id=row["run_id"],
+        is_complete=row["kind"] != "refusal",
     )
 
 

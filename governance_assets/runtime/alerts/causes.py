@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from governance_assets.contract import WHOLE
 from governance_assets.runtime.alerts.incidents import Incident
 from governance_assets.runtime.alerts.transitions import key_of
 
@@ -45,10 +46,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Group:
-    """Items of one message: the first one has caused the others, or ``root`` has caused all."""
+    """Items of one message: the first has caused the others, or ``root`` has caused all; else one run has brought them all."""
 
     items: tuple[Item, ...]
     root: Incident | None = None
+    is_caused_by_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,16 @@ class _Cause:
 
     is_open: bool
     artifact: str
+    partition_key: str
     severity: str
     since: dt.datetime
     incident: str
+
+    def can_stand_behind(self, item: Item) -> bool:
+        """A cause began no later than what it causes, and is as loud: a warning makes no error, and no week breaks the one before."""
+        first = item.rows[0]["partition_key"]
+        is_in_time = WHOLE in (self.partition_key, first) or self.partition_key <= first
+        return is_in_time and SEVERITIES.index(self.severity) <= SEVERITIES.index(str(item.last["severity"]))
 
     @property
     def place(self) -> tuple[int, dt.datetime, str]:
@@ -96,26 +105,37 @@ def groups(items: Sequence[Item], incidents: Mapping[str, Incident], upstream: M
     above = closure(upstream)
     causes = list(_causes(items, incidents))
     led: dict[tuple[bool, str], list[Item]] = {}
-    alone = []
+    alone: list[Item] = []
     for item in items:
         cause = _cause_of(item, causes, above)
         if cause is None:
             alone.append(item)
         else:
             led.setdefault((cause.is_open, cause.incident), []).append(item)
+    together: dict[tuple[Any, ...], list[Item]] = {}
     for item in alone:
         caused = led.pop((item.is_opening, item.last["incident"]), []) if item.is_change else []
-        yield Group((item, *sorted(caused, key=_place)))
+        if caused:
+            yield Group((item, *sorted(caused, key=_place)), is_caused_by_first=True)
+        else:
+            together.setdefault(_brought_by(item), []).append(item)
+    yield from (Group(tuple(sorted(brought, key=_place))) for brought in together.values())
     for (_, incident), caused in led.items():  # the cause was told before, or waits
         yield Group(tuple(sorted(caused, key=_place)), incidents[incident])
+
+
+def _brought_by(item: Item) -> tuple[Any, ...]:
+    """Changes of one artifact in one direction, in one run, are told together; everything else by itself."""
+    row = item.last
+    return (row["artifact"], row["run_id"], item.is_opening) if item.is_change and row["run_id"] else (row["alert"],)
 
 
 def _causes(items: Sequence[Item], incidents: Mapping[str, Incident]) -> Iterator[_Cause]:
     for one in incidents.values():
         if one.is_open:
-            yield _Cause(True, one.artifact, one.severity, one.opened_at, one.id)
+            yield _Cause(True, one.artifact, one.first_partition_key, one.severity, one.opened_at, one.id)
     for row in (item.last for item in items if item.is_change and not item.is_opening):
-        yield _Cause(False, row["artifact"], row["severity"], row["since"], row["incident"])
+        yield _Cause(False, row["artifact"], row["partition_key"], row["severity"], row["since"], row["incident"])
 
 
 def _cause_of(item: Item, causes: Sequence[_Cause], above: Mapping[str, frozenset[str]]) -> _Cause | None:
@@ -123,7 +143,7 @@ def _cause_of(item: Item, causes: Sequence[_Cause], above: Mapping[str, frozense
     upstream = above.get(item.last["artifact"], frozenset())
     if not item.is_change or not upstream:
         return None
-    possible = [one for one in causes if one.is_open == item.is_opening and one.artifact in upstream]
+    possible = [one for one in causes if one.is_open == item.is_opening and one.artifact in upstream and one.can_stand_behind(item)]
     artifacts = {one.artifact for one in possible}
     furthest = [one for one in possible if not above.get(one.artifact, frozenset()) & artifacts]
     return min(furthest, key=lambda one: one.place, default=None)

@@ -33,12 +33,16 @@ class Note:
 
 @dataclass(frozen=True)
 class Incident:
-    """One incident, open until ``closed_at``; figures and message as last told, ``outcome`` as last judged."""
+    """One incident, open until ``closed_at``; figures and message as last told, ``outcome`` as last judged.
+
+    It was opened for ``first_partition_key`` and last judged for ``partition_key``.
+    """
 
     id: str
     artifact: str
     rule: str
     subject: str
+    first_partition_key: str
     partition_key: str
     outcome: str
     severity: str
@@ -95,6 +99,7 @@ def _opened(row: Mapping[str, Any]) -> Incident:
     said = ("value", "limit", "unit", "message", "remedy", "sources", "owner")
     return Incident(
         id=row["incident"],
+        first_partition_key=row["partition_key"],
         **{name: row[name] for name in (*copied, *said)},
         opened_at=row["since"],
         changed_at=row["recorded_at"],

@@ -179,7 +179,7 @@ def _planned(group: Group, view: View) -> Planned:
         kind=min((item.last["kind"] for item in group.items), key=_LOUDEST.index),
         severity=worst([item.severity for item in group.items] + ([group.root.severity] if group.root else [])),
         lines=tuple(lines),
-        is_grouped=len(lines) > 1,
+        is_grouped=group.root is not None or group.is_caused_by_first,
         ledger_head=view.ledger_head,
         created_at=view.now,
     )

@@ -65,16 +65,19 @@ class Alerting:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The verdicts on one partition of one artifact, as one ledger entry or one run of a check gave them."""
+    """The verdicts on one partition of one artifact, as one ledger entry gave them.
+
+    Unless ``is_complete``, as for rows that were refused, nothing follows from what it does not say.
+    """
 
     artifact: str
     partition_key: str
     ended_at: dt.datetime | None
     findings: Sequence[Finding]
     owner: str
-    entry: int | None
+    entry: int
     run_id: str
-    origin: Origin = "finding"
+    is_complete: bool
 
 
 @dataclass(frozen=True)
@@ -263,34 +266,38 @@ def _after_unknown(evaluation: Evaluation, finding: Finding, state: State | None
 
 
 def _no_longer_judged(evaluation: Evaluation, judged: Mapping[Key, Finding], states: Mapping[Key, State]) -> Iterator[tuple[Key, NewAlert]]:
-    """Open incidents of the artifact that a later partition says nothing about; their outcome is unknown from then on.
+    """Open incidents of the artifact that its newest verdicts say nothing about.
 
-    A subject that names its own partition is not expected in another one.
+    When the same partition is judged again, the subject is gone and its incident over; when a later one is, the outcome is
+    unknown from then on. A subject that names its own partition is not expected in another one.
     """
     for key, state in list(states.items()):
-        is_passed_over = key[0] == evaluation.artifact and state.is_open and state.partition_key < evaluation.partition_key
-        if not is_passed_over or key in judged or state.partition_key in key[2] or state.outcome == "unknown":
+        if not evaluation.is_complete or key[0] != evaluation.artifact or not state.is_open or key in judged:
             continue
-        yield (
-            key,
-            NewAlert(
-                kind="quiet",
-                artifact=key[0],
-                rule=key[1],
-                subject=key[2],
-                partition_key=evaluation.partition_key,
-                outcome="unknown",
-                severity=state.severity,
-                message=f"{key[2]} is no longer judged",
-                origin=evaluation.origin,
-                owner=evaluation.owner,
-                entry=evaluation.entry,
-                run_id=evaluation.run_id,
-                incident=state.incident,
-                since=state.since,
-                is_sent=False,
-            ),
-        )
+        if evaluation.partition_key == state.partition_key:
+            yield key, _unjudged(evaluation, key, state, "recovered", "not_applicable", "is gone: it is judged no more")
+        elif evaluation.partition_key > state.partition_key and state.partition_key not in key[2] and state.outcome != "unknown":
+            yield key, _unjudged(evaluation, key, state, "quiet", "unknown", "is no longer judged")
+
+
+def _unjudged(evaluation: Evaluation, key: Key, state: State, kind: Kind, outcome: str, what: str) -> NewAlert:
+    return NewAlert(
+        kind=kind,
+        artifact=key[0],
+        rule=key[1],
+        subject=key[2],
+        partition_key=evaluation.partition_key,
+        outcome=outcome,
+        severity="info" if kind == "recovered" else state.severity,
+        message=f"{key[2]} {what}",
+        origin="finding",
+        owner=evaluation.owner,
+        entry=evaluation.entry,
+        run_id=evaluation.run_id,
+        incident=state.incident,
+        since=state.since,
+        is_sent=kind == "recovered",
+    )
 
 
 def _is_worse(finding: Finding, state: State, ratio: float) -> bool:
@@ -324,7 +331,7 @@ def _row(
         remedy=storable(finding.remedy),
         sources=finding.sources,
         owner=evaluation.owner,
-        origin=evaluation.origin,
+        origin="finding",
         entry=evaluation.entry,
         run_id=evaluation.run_id,
         incident=incident,
