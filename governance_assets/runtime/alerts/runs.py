@@ -7,24 +7,30 @@ what becomes of them (``observations.py``), runs whose process is gone (``dead_r
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import dagster as dg
 from dagster import DagsterEventType as EventType
 
 from governance_assets.runtime.alerts.observations import MATERIALIZES, RUN_FINISHES, Seen, ended_at, shortened
+from governance_assets.runtime.alerts.run_events import (
+    Plan,
+    entries_of,
+    error_of,
+    instant,
+    instant_of,
+    is_interruption,
+    name_of,
+    plan_of,
+    why_failed,
+)
 from governance_assets.runtime.artifact import DECLARATIONS
 from governance_assets.runtime.checks import CHECKS
 
-_PAGE = 1000
 _HAPPENED = {EventType.ASSET_CHECK_EVALUATION, EventType.ASSET_MATERIALIZATION, EventType.STEP_FAILURE}
-_PLANNED = {EventType.ASSET_MATERIALIZATION_PLANNED, EventType.ASSET_CHECK_EVALUATION_PLANNED}
 _BEGINNINGS = {EventType.STEP_START, EventType.STEP_RESTARTED}
 _ENDS = {EventType.STEP_SUCCESS, EventType.STEP_FAILURE, EventType.STEP_SKIPPED}
-_INTERRUPTED = "DagsterExecutionInterruptedError"
-_KILLED = "ChildProcessCrashException"
 
 
 @dataclass(frozen=True)
@@ -37,14 +43,6 @@ class Crash:
     is_interruption: bool = False
 
 
-@dataclass
-class Plan:
-    """What each step of a run was to make: assets, and checks that stand in a step of their own."""
-
-    assets: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    checks: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
-
-
 def is_ours(asset: str, check: str) -> bool:
     """Whether a check only shows what the findings of an artifact say; these were committed with their changes of state."""
     return check in CHECKS and asset in DECLARATIONS
@@ -53,14 +51,14 @@ def is_ours(asset: str, check: str) -> bool:
 def seen_in(instance: dg.DagsterInstance, record: dg.RunRecord, cursor: str | None) -> tuple[list[Seen], str]:
     """What happened in a run behind ``cursor``, and the cursor behind it. Of a run that has ended, its end as well."""
     run = record.dagster_run
-    entries, behind = _entries(instance, run.run_id, _HAPPENED, cursor)
+    entries, behind = entries_of(instance, run.run_id, _HAPPENED, cursor)
     seen: list[Seen] = []
     for entry in entries:
         event = entry.get_dagster_event()
         if event.event_type == EventType.ASSET_CHECK_EVALUATION:
             seen += _evaluated(event.asset_check_evaluation_data, entry)
         elif event.event_type == EventType.ASSET_MATERIALIZATION:
-            seen.append(_materialized(_name(event.asset_key), entry))
+            seen.append(_materialized(name_of(event.asset_key), entry))
     if run.status == dg.DagsterRunStatus.SUCCESS:
         seen.append(_finished(record))
     elif run.status == dg.DagsterRunStatus.FAILURE:
@@ -72,23 +70,11 @@ def seen_in(instance: dg.DagsterInstance, record: dg.RunRecord, cursor: str | No
     return seen, behind
 
 
-def _entries(
-    instance: dg.DagsterInstance, run_id: str, types: set[EventType], cursor: str | None = None
-) -> tuple[list[dg.EventLogEntry], str]:
-    entries: list[dg.EventLogEntry] = []
-    while True:
-        page = instance.get_records_for_run(run_id, cursor=cursor, of_type=types, limit=_PAGE)
-        entries += [record.event_log_entry for record in page.records]
-        cursor = page.cursor
-        if not page.has_more:
-            return entries, cursor
-
-
 # ---------------------------------------------------------------- checks and materializations
 
 
 def _evaluated(evaluation: dg.AssetCheckEvaluation, entry: dg.EventLogEntry) -> Iterator[Seen]:
-    asset, check, partition = _name(evaluation.asset_key), evaluation.check_name, evaluation.partition
+    asset, check, partition = name_of(evaluation.asset_key), evaluation.check_name, evaluation.partition
     if is_ours(asset, check):
         return
     verb = "meets" if evaluation.passed else "misses"
@@ -97,7 +83,7 @@ def _evaluated(evaluation: dg.AssetCheckEvaluation, entry: dg.EventLogEntry) -> 
         artifact=asset,
         rule=check,
         subject=f"{asset} {partition}" if partition else asset,
-        at=_at(entry),
+        at=instant_of(entry),
         outcome="pass" if evaluation.passed else "fail",
         severity="error" if evaluation.severity == dg.AssetCheckSeverity.ERROR else "warn",
         message=f"{asset}{f' {partition}' if partition else ''} {verb} the check {check}" + (f": {told}" if told else ""),
@@ -108,7 +94,7 @@ def _evaluated(evaluation: dg.AssetCheckEvaluation, entry: dg.EventLogEntry) -> 
         owner=_owner(asset),
     )
     if partition:  # the check as such could be evaluated, whatever it said of the partition
-        yield Seen(asset, check, asset, _at(entry), "pass", f"{asset} is judged by the check {check} again", run_id=entry.run_id)
+        yield Seen(asset, check, asset, instant_of(entry), "pass", f"{asset} is judged by the check {check} again", run_id=entry.run_id)
 
 
 def _materialized(asset: str, entry: dg.EventLogEntry) -> Seen:
@@ -116,7 +102,7 @@ def _materialized(asset: str, entry: dg.EventLogEntry) -> Seen:
         artifact=asset,
         rule=MATERIALIZES,
         subject=asset,
-        at=_at(entry),
+        at=instant_of(entry),
         outcome="pass",
         message=f"{asset} was materialized",
         run_id=entry.run_id,
@@ -130,19 +116,19 @@ def _materialized(asset: str, entry: dg.EventLogEntry) -> Seen:
 def _ended_badly(instance: dg.DagsterInstance, record: dg.RunRecord) -> Iterator[Seen]:
     """What a failed run leaves behind: crashed and unended steps with what they were to make, else the run itself."""
     run = record.dagster_run
-    entries, _ = _entries(instance, run.run_id, {*_BEGINNINGS, *_ENDS})
+    entries, _ = entries_of(instance, run.run_id, {*_BEGINNINGS, *_ENDS})
     crashes = [*_crashes(entries), *_unended(entries)]
     if crashes:
         yield from _crashed(instance, run, crashes)
     else:
-        yield _unfinished(record, _why(instance, run.run_id))
+        yield _unfinished(record, why_failed(instance, run.run_id))
 
 
 def _crashes(entries: Iterable[dg.EventLogEntry]) -> Iterator[Crash]:
     for entry in entries:
         event = entry.get_dagster_event()
         if event.event_type == EventType.STEP_FAILURE:
-            yield Crash(str(event.step_key), _at(entry), _error_of(event), _is_interruption(event))
+            yield Crash(str(event.step_key), instant_of(entry), error_of(event), is_interruption(event))
 
 
 def _unended(entries: Iterable[dg.EventLogEntry]) -> Iterator[Crash]:
@@ -157,11 +143,13 @@ def _unended(entries: Iterable[dg.EventLogEntry]) -> Iterator[Crash]:
         else:
             begun.pop(str(event.step_key), None)
     for step, entry in begun.items():
-        yield Crash(step, _instant(last), f"its process ended without a word; the step was begun at {_at(entry):%Y-%m-%d %H:%M:%S} UTC")
+        yield Crash(
+            step, instant(last), f"its process ended without a word; the step was begun at {instant_of(entry):%Y-%m-%d %H:%M:%S} UTC"
+        )
 
 
 def _crashed(instance: dg.DagsterInstance, run: dg.DagsterRun, crashes: Sequence[Crash]) -> Iterator[Seen]:
-    plan = _plan(instance, run.run_id) if crashes else Plan()
+    plan = plan_of(instance, run.run_id) if crashes else Plan()
     for crash in crashes:
         assets = plan.assets.get(crash.step, set())
         checks = plan.checks.get(crash.step, set()) if not assets else set()
@@ -228,7 +216,7 @@ def _finished(record: dg.RunRecord) -> Seen:
 def _materialized_since(instance: dg.DagsterInstance, asset: str, at: dt.datetime) -> Iterator[Seen]:
     """A materialization that is later than a crash of which we hear only now."""
     entry = instance.get_latest_materialization_event(dg.AssetKey.from_user_string(asset))
-    if entry is not None and _at(entry) > at:
+    if entry is not None and instant_of(entry) > at:
         yield _materialized(asset, entry)
 
 
@@ -237,45 +225,7 @@ def _finished_since(instance: dg.DagsterInstance, job: str, at: dt.datetime) -> 
     yield from (_finished(record) for record in newest if _end(record) > at)
 
 
-# ---------------------------------------------------------------- how Dagster tells it
-
-
-def _plan(instance: dg.DagsterInstance, run_id: str) -> Plan:
-    plan = Plan()
-    for entry in _entries(instance, run_id, _PLANNED)[0]:
-        event = entry.get_dagster_event()
-        if event.event_type == EventType.ASSET_MATERIALIZATION_PLANNED:
-            plan.assets[str(event.step_key)].add(_name(event.asset_key))
-        else:
-            planned = event.asset_check_planned_data
-            plan.checks[str(event.step_key)].add((_name(planned.asset_key), planned.check_name))
-    return plan
-
-
-def _why(instance: dg.DagsterInstance, run_id: str) -> str:
-    """The first error among the last events of a run, else the message it failed with."""
-    entries, _ = _entries(instance, run_id, {EventType.RUN_FAILURE, EventType.ENGINE_EVENT})
-    events = [entry.get_dagster_event() for entry in reversed(entries)]
-    errors = [_error_of(event) for event in events if getattr(event.event_specific_data, "error", None) is not None]
-    messages = [shortened(event.message) for event in events if event.event_type == EventType.RUN_FAILURE and event.message]
-    return next(iter([*errors, *messages]), "Dagster gives no reason")
-
-
-def _error_of(event: dg.DagsterEvent) -> str:
-    """The first line of the error at the bottom of an event's chain of causes."""
-    error = getattr(event.event_specific_data, "error", None)
-    while error is not None and error.cause is not None:
-        error = error.cause
-    if error is not None and error.cls_name == _KILLED:
-        return "its process was killed"
-    return shortened(error.message if error is not None else event.message or "") or "Dagster gives no reason"
-
-
-def _is_interruption(event: dg.DagsterEvent) -> bool:
-    error = getattr(event.event_specific_data, "error", None)
-    while error is not None and error.cls_name != _INTERRUPTED:
-        error = error.cause
-    return error is not None
+# ---------------------------------------------------------------- words
 
 
 def _partitions(tags: Mapping[str, str]) -> str:
@@ -294,17 +244,5 @@ def _owner(asset: str) -> str:
     return DECLARATIONS[asset].contract.owner if asset in DECLARATIONS else ""
 
 
-def _name(key: dg.AssetKey | None) -> str:
-    return key.to_user_string() if key is not None else ""
-
-
-def _at(entry: dg.EventLogEntry) -> dt.datetime:
-    return _instant(entry.timestamp)
-
-
 def _end(record: dg.RunRecord) -> dt.datetime:
-    return _instant(record.end_time or record.update_timestamp.timestamp())
-
-
-def _instant(timestamp: float) -> dt.datetime:
-    return dt.datetime.fromtimestamp(timestamp, dt.UTC)
+    return instant(record.end_time or record.update_timestamp.timestamp())
