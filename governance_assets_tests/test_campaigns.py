@@ -37,3 +37,11 @@ def test_killed_runs_and_killed_lookers_leave_exactly_the_incidents_there_were()
     done = subprocess.run(program, capture_output=True, text=True, timeout=240, check=False, cwd=Path(__file__).parents[1])
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 assets at fault" in done.stdout
+
+
+def test_every_edit_under_an_anchor_is_found_and_named(tmp_path: Path):
+    outcome = tampering.campaign(tmp_path, edits=40, stores=4, seed=1)
+    assert outcome.faults == []
+    assert outcome.edits.total() >= 40
+    assert outcome.named > 20
+    assert outcome.untouched == 4

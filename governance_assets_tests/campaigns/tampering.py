@@ -105,7 +105,9 @@ def picture(location: str, data_path: Path) -> Picture:
     """All rows of the store at ``location``. Raises when it cannot be read."""
     with closing(Store(location, str(data_path), read_only=True)) as store:
         tables = {name: store.dicts(f"SELECT * FROM {qualified(name)}", ()) for name in store.tables()}
-    policies = {row["policy_sha256"]: repr(row) for row in tables.get("policies", [])}
+    policies: dict[str, list[str]] = {}
+    for row in tables.get("policies", []):
+        policies.setdefault(row["policy_sha256"], []).append(repr(row))
     entries: dict[int, list[str]] = {}
     recorded_by: dict[tuple[Any, Any, Any], int] = {}
     for row in sorted(tables.get("ledger", []), key=lambda row: (row["entry"] is None, row["entry"])):

@@ -40,7 +40,7 @@ def told_of(ledger: pa.Table) -> dict[str, dict[Address, Told]]:
     columns = (new[name].to_pylist() for name in ("artifact", "partition_key", "revision", "entry", "content_sha256", "row_count"))
     found: dict[str, dict[Address, Told]] = {}
     for artifact, key, revision, entry, content, count in zip(*columns, strict=True):
-        found.setdefault(artifact, {}).setdefault((key, revision), Told(entry or 1, content or "", count or 0))
+        found.setdefault(artifact, {}).setdefault((key, revision), Told(entry, content or "", count or 0))
     return found
 
 

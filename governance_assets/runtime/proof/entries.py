@@ -61,8 +61,11 @@ def number_failures(kind: Kind, numbers: Sequence[int | None]) -> Iterator[Failu
     """Rows must be numbered 1, 2, 3, …; ``numbers`` are in order. Each gap and each repetition is told once."""
     before = 0
     for number in numbers:
-        if number is None or number <= before:
-            yield Failure(kind, max(before, 1) if number is None else number, f"{kind} {number} again", f"each {kind} once")
+        if number is None:
+            yield Failure("store", 0, f"an {kind} without number", "none")
+            continue
+        if number <= before:
+            yield Failure(kind, number, f"{kind} {number} again", f"each {kind} once")
             continue
         if number != before + 1:
             yield Failure(kind, before + 1, f"{kind} {number} after {before}", f"{kind} {before + 1}")
@@ -75,7 +78,7 @@ def order_failures(ledger: pa.Table) -> Iterator[Failure]:
     before = None
     for number, instant in zip(numbers, instants, strict=True):
         if instant is None or (before is not None and instant < before):
-            yield Failure("entry", number or 1, f"recorded at {instant}", f"an instant not before {before}")
+            yield Failure("entry", number, f"recorded at {instant}", f"an instant not before {before}")
         before = instant or before
 
 
@@ -84,7 +87,7 @@ def continuity_failures(ledger: pa.Table) -> Iterator[Failure]:
     with duckdb.connect() as connection:
         connection.register("ledger", ledger)
         for entry, found, expected in connection.execute(_CONTINUITY).fetchall():
-            yield Failure("entry", entry or 1, found, expected)
+            yield Failure("entry", entry, found, expected)
 
 
 def input_failures(ledger: pa.Table) -> Iterator[Failure]:
@@ -93,25 +96,27 @@ def input_failures(ledger: pa.Table) -> Iterator[Failure]:
     for number, inputs, expected in zip(*columns, strict=True):
         found = hashlib.sha256((inputs or "").encode()).hexdigest()
         if found != expected:
-            yield Failure("entry", number or 1, f"inputs with digest {found}", f"{expected}")
+            yield Failure("entry", number, f"inputs with digest {found}", f"{expected}")
 
 
 def policy_failures(ledger: pa.Table, policies: pa.Table) -> Iterator[Failure]:
     """The text of every policy that judged, under its own digest, recorded with the first entry that it judged."""
-    known: dict[str | None, Row] = {}
+    known: dict[str | None, list[Row]] = {}
     for row in policies.to_pylist():
-        known.setdefault(row["policy_sha256"], row)
+        known.setdefault(row["policy_sha256"], []).append(row)
     first: dict[str | None, tuple[int, Any]] = {}
     columns = (ledger[name].to_pylist() for name in ("entry", "policy_sha256", "recorded_at"))
     for number, digest, instant in zip(*columns, strict=True):
-        first.setdefault(digest, (number or 1, instant))
+        first.setdefault(digest, (number, instant))
     for digest, (number, instant) in first.items():
-        policy = known.get(digest)
-        if policy is None or hashlib.sha256((policy["text"] or "").encode()).hexdigest() != digest:
-            yield Failure("entry", number, f"{'no' if policy is None else 'another'} text of policy {digest}", "the one that judged")
-        elif policy["recorded_at"] != instant:
-            yield Failure("entry", number, f"policy {digest} recorded at {policy['recorded_at']}", f"{instant}, with its first entry")
-    if policies.num_rows > len(known) or known.keys() - first.keys():
+        for row in known.get(digest, [{"text": None, "recorded_at": None}]):
+            if hashlib.sha256((row["text"] or "").encode()).hexdigest() != digest:
+                yield Failure(
+                    "entry", number, f"{'no' if digest not in known else 'another'} text of policy {digest}", "the one that judged"
+                )
+            elif row["recorded_at"] != instant:
+                yield Failure("entry", number, f"policy {digest} recorded at {row['recorded_at']}", f"{instant}, with its first entry")
+    if policies.num_rows != len(first):
         yield Failure("store", 0, f"{policies.num_rows} policies", f"{len(first)}, each once, that judged an entry")
 
 
@@ -126,7 +131,7 @@ def finding_failures(ledger: pa.Table, findings: pa.Table) -> Iterator[Failure]:
     found = dict(zip(numbers[starts].tolist(), digests, strict=False))
     for number, expected in zip(ledger["entry"].to_pylist(), ledger["findings_sha256"].to_pylist(), strict=True):
         if found.get(number, digests[-1]) != expected:
-            yield Failure("entry", number or 1, f"findings with digest {found.get(number, digests[-1])}", f"{expected}")
+            yield Failure("entry", number, f"findings with digest {found.get(number, digests[-1])}", f"{expected}")
 
 
 def _stray(ledger: pa.Table, findings: pa.Table) -> Iterator[Failure]:

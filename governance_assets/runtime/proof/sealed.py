@@ -18,6 +18,7 @@ Hashes = Mapping[int, bytes]
 Row = Mapping[str, Any]
 Part = Literal["entry", "alert"]
 _PARTS: tuple[Part, Part] = ("entry", "alert")
+_NUMBERS = ("seal", "first_entry", "last_entry", "first_alert", "last_alert")
 
 
 def chain_failures(seals: Sequence[Row], entries: Hashes, alerts: Hashes) -> Iterator[Failure]:
@@ -25,6 +26,10 @@ def chain_failures(seals: Sequence[Row], entries: Hashes, alerts: Hashes) -> Ite
     before: Row = {"seal": 0, "last_entry": 0, "last_alert": 0, "head_sha256": NOTHING_BEFORE}
     for row in seals:
         number = before["seal"] + 1
+        unknown = [name for name in _NUMBERS if row[name] is None]
+        if unknown:
+            yield Failure("seal", number, f"no {', '.join(unknown)}", "numbers; it and what follows cannot be compared")
+            return
         expected = {
             "seal": number,
             "first_entry": before["last_entry"] + 1,
@@ -52,7 +57,7 @@ def _root_failures(row: Row, entries: Hashes, alerts: Hashes) -> Iterator[Failur
     if missing:
         return
     if len(hashes) != row["leaf_count"]:
-        yield Failure("seal", row["seal"] or 0, f"leaf_count {row['leaf_count']}", f"{len(hashes)}")
+        yield Failure("seal", row["seal"], f"leaf_count {row['leaf_count']}", f"{len(hashes)}")
     if not hashes or merkle.root_of_hashes(hashes).hex() != row["root_sha256"]:
         yield _somewhere(row, f"another root than seal {row['seal']} has", f"root {row['root_sha256']}")
 
@@ -62,7 +67,7 @@ def _covered(row: Row, entries: Hashes, alerts: Hashes) -> tuple[list[bytes], li
     found: list[bytes] = []
     missing: list[Failure] = []
     for part, hashes in zip(_PARTS, (entries, alerts), strict=True):
-        first, last = (value if isinstance(value := row[f"{end}_{part}"], int) else 0 for end in ("first", "last"))
+        first, last = row[f"first_{part}"], row[f"last_{part}"]
         # A forged range may be huge: the numbers that are there bound the search.
         absent = next((number for number in range(first, min(last, max(hashes, default=0) + 1) + 1) if number not in hashes), None)
         if absent is not None:
@@ -73,8 +78,8 @@ def _covered(row: Row, entries: Hashes, alerts: Hashes) -> tuple[list[bytes], li
 
 
 def _somewhere(row: Row, found: str, expected: str) -> Failure:
-    part: Part = "entry" if (row["last_entry"] or 0) >= (row["first_entry"] or 0) else "alert"
-    return Failure(part, row[f"first_{part}"] or 1, found, expected, row[f"last_{part}"] or 1)
+    part: Part = "entry" if row["last_entry"] >= row["first_entry"] else "alert"
+    return Failure(part, row[f"first_{part}"], found, expected, row[f"last_{part}"])
 
 
 def anchor_failures(known: Anchored, seals: Sequence[Row], entries: Hashes, alerts: Hashes) -> Iterator[Failure]:
@@ -101,7 +106,9 @@ def _unsure(number: int, before: tuple[int, int], after: tuple[int, int], entrie
     found, expected = f"other content than anchored with seal {number}", "what was anchored"
     absent = next((entry for entry in range(before[0] + 1, min(after[0], max(entries, default=0) + 1) + 1) if entry not in entries), None)
     if absent is not None:
-        return Failure("entry", absent, f"no entry {absent}", f"it, for the anchor of seal {number} covers it")
+        return Failure(
+            "entry", before[0] + 1, f"no entry {absent}, and perhaps others before it", f"what was anchored with seal {number}", absent
+        )
     if after[0] > before[0]:
         return Failure("entry", before[0] + 1, found, expected, after[0])
     return Failure("alert", before[1] + 1, found, expected, after[1])

@@ -73,9 +73,10 @@ class _Verification:
         self.columns = self.reader.columns()
         ledger, seals, alerts = (self._own(name, schema) for name, schema in (("ledger", LEDGER), ("seals", SEALS), ("alerts", ALERTS)))
         self._count(ledger, seals)
-        self._check(self._sealed(ledger, alerts, seals), "seals and anchors")
         self._check(entries.number_failures("entry", ledger["entry"].to_pylist()), "numbers of entries")
         self._check(entries.number_failures("alert", alerts["alert"].to_pylist()), "numbers of alerts")
+        ledger, alerts = ledger.filter(pc.is_valid(ledger["entry"])), alerts.filter(pc.is_valid(alerts["alert"]))
+        self._check(self._sealed(ledger, alerts, seals), "seals and anchors")
         self._check(entries.order_failures(ledger), "order of entries")
         self._check(entries.continuity_failures(ledger), "revisions")
         self._check(entries.input_failures(ledger), "inputs")
@@ -128,22 +129,19 @@ class _Verification:
     def _artifacts(self, ledger: pa.Table) -> None:
         told = content.told_of(ledger)
         for artifact in sorted({*told, *self.columns} - {*TABLES}, key=str):
-            revisions = told.get(artifact, {})
-            if not {"partition_key", "revision"} <= {*self.columns.get(artifact, [])}:
-                self._gone(artifact, revisions)
-                continue
-            contract = registry().get(artifact)
-            batches = self._kept(artifact, self.reader.batches(artifact, content.ORDER), revisions)
-            try:
-                self.report.failures.extend(content.row_failures(contract, batches, artifact, revisions))
-            except (*BROKEN, Unreadable) as error:
-                self._gone(artifact, revisions, " ".join(str(error).split())[:200])
-
-    def _gone(self, artifact: str, revisions: Mapping[content.Address, content.Told], why: str = "") -> None:
-        found = f"rows of {artifact} that cannot be read{f' ({why})' if why else ''}"
-        self.report.failures += [Failure("entry", one.entry, found, f"digest {one.content_sha256}") for one in revisions.values()]
-        if not revisions:
-            self.report.failures.append(Failure("store", 0, found, "no table that the ledger does not know"))
+            revisions, contract = told.get(artifact, {}), registry().get(artifact)
+            why = ""
+            if {"partition_key", "revision"} <= {*self.columns.get(artifact, [])}:
+                batches = self._kept(artifact, self.reader.batches(artifact, content.ORDER), revisions)
+                try:
+                    self.report.failures.extend(content.row_failures(contract, batches, artifact, revisions))
+                    continue
+                except (*BROKEN, Unreadable) as error:
+                    why = " ".join(str(error).split())[:200]
+            self.report.failures.extend(content.row_failures(contract, [], artifact, revisions))
+            if artifact in self.columns:
+                found = f"rows of {artifact} that cannot be read ({why or 'they name no partition and revision'})"
+                self.report.failures.append(Failure("store", 0, found, "a table that can"))
 
     def _kept(self, artifact: str, batches: Iterable[pa.Table], revisions: Mapping[content.Address, content.Told]) -> Iterator[pa.Table]:
         """The batches as they are; of a manifest, the landed files are remembered on the way."""
@@ -175,6 +173,6 @@ class _Verification:
 def _hashes(rows: pa.Table, number: str, text: Any) -> dict[int, bytes]:
     """The hashed leaf of each row, by number; of a repeated number the first counts, and the repetition is told elsewhere."""
     found: dict[int, bytes] = {}
-    for row in rows.filter(pc.is_valid(rows[number])).to_pylist():
+    for row in rows.to_pylist():
         found.setdefault(row[number], merkle.leaf_hash(text(row).encode()))
     return found
