@@ -55,6 +55,11 @@ class CurvePriors:
             raise ValueError(f"curves are {self.curves}, expected logistic, hill or both, each once")
 
 
+# For data whose carry-over may be long or late: any share is as likely as any other. ``benchmarks/media_coverage.py`` compares how often
+# its intervals of ROI hold the truth. Its grid is coarse: refine it (``media_refine``).
+WIDE = CurvePriors(length=16, carryover=beta(1.0, 1.0), delays=(0, 1, 2), carryover_points=8, curve_points=8)
+
+
 @dataclass(frozen=True)
 class CurveGrid:
     """All points of a channel, (G,) each.
