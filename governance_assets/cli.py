@@ -85,12 +85,12 @@ def run(
         done = batch.run(workspace, build(workspace), asked, command=" ".join(["governance", *sys.argv[1:]]), say=click.echo)
         with done.phase("seal", click.echo):
             batch.seal_run(workspace, done, click.echo)
+        with done.phase("alerts", click.echo):
+            _drain(workspace, "run")
         with done.phase("pages", click.echo):
             index = batch.write_report(workspace)
         has_failed_checks = batch.print_summary(workspace)
         click.echo(f"site: {index}")
-        with done.phase("alerts", click.echo):
-            _drain(workspace, "run")
     if not done.is_success:
         sys.exit(FAILED)
     if strict and has_failed_checks:
