@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from governance_assets_tests.campaigns import concurrency, kill, reconcile, workload
+from governance_assets_tests.campaigns import concurrency, kill, reconcile, tampering, workload
 
 
 def test_many_processes_may_create_the_same_history(tmp_path: Path):
