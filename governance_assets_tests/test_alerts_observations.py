@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance_assets.finding import Rule
 from governance_assets.policy import AlertsPolicy
 from governance_assets.runtime.alerts.incidents import incidents
 from governance_assets.runtime.alerts.observations import MATERIALIZES, Seen, changes, ended_at, shortened
-from governance_assets.runtime.alerts.transitions import Alerting
+from governance_assets.runtime.alerts.transitions import Alerting, Evaluation, NewAlert, states_after, transitions
 
 NOW = dt.datetime(2025, 12, 24, 12, tzinfo=dt.UTC)
 ALERTING = Alerting.by(AlertsPolicy(), NOW)
@@ -100,6 +101,23 @@ def test_a_partition_of_long_ago_opens_nothing(partition: str, kinds: list[str])
 )
 def test_when_a_partition_ended_at_the_latest(key: str, end: dt.datetime | None) -> None:
     assert ended_at(key) == end
+
+
+@pytest.mark.parametrize("week", ["2025-12-15", "2025-12-22", "all"])
+def test_verdicts_on_an_artifact_leave_its_crash_open(week: str) -> None:
+    rows: list[dict[str, Any]] = []
+    look(rows, seen(1, "error"), seen(1, "fail", "orders 2025-12-15"))
+    verdict = Rule("level_holds", "it holds", "look at it").judge("team a", True)
+    brought: list[NewAlert] = []
+
+    def assign(new: NewAlert) -> dict[str, Any]:
+        brought.append(new)
+        return new.row(len(rows) + len(brought), NOW)
+
+    transitions(
+        [Evaluation("orders", week, None, [verdict], "analyst", 1, "run", True)], states_after(rows), ALERTING, assign, lambda *_: False
+    )
+    assert brought == []
 
 
 EVENTS = st.lists(st.tuples(st.sampled_from(["pass", "fail", "error"]), st.sampled_from(["a", "b"])), max_size=12)
