@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from dagster._core.scheduler.instigation import (
 from dagster._daemon.types import DaemonHeartbeat
 from dagster._utils.error import SerializableErrorInfo
 
+from governance_assets.cli import FAILED, run_and_explain
 from governance_assets.finding import Finding
 from governance_assets.policy import ChannelPolicy
 from governance_assets.runtime import automation
@@ -40,6 +42,7 @@ LATE = dt.timedelta(minutes=3)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     monkeypatch.setenv("GOVERNANCE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("GOVERNANCE_TELEMETRY", str(tmp_path / "telemetry"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))  # so that what a command sets is taken back
     (tmp_path / "telemetry").mkdir()
     with Workspace(Settings.from_environment()) as opened:
         yield opened
@@ -161,11 +164,10 @@ def test_a_check_that_breaks_is_a_sentence_and_the_others_are_made(tmp_path: Pat
     assert not any("Traceback" in one.message or "\n" in one.message for one in found)
 
 
-def test_an_instance_that_does_not_open_is_a_finding(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_instance_that_does_not_open_is_a_finding(workspace: Workspace) -> None:
     home = workspace.settings.dagster_home()
     home.parent.mkdir(parents=True)
     home.write_text("a file where a folder should be")
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
     found = {one.rule: one for one in examine(workspace)}
     assert found["daemon_is_alive"].outcome == "error"
     assert found["disk_has_room"].outcome == "pass"
@@ -175,6 +177,15 @@ def test_the_table_says_what_to_do_only_where_something_is_to_be_done(workspace:
     rows = as_table(doctor(workspace, None)).to_pylist()
     assert all(bool(row["next_step"]) == (row["state"] not in ("pass", "not_applicable")) for row in rows)
     assert {"fail", "pass", "not_applicable"} <= {row["state"] for row in rows}
+
+
+def test_the_command_exits_with_1_when_something_failed(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_and_explain(["doctor", "--format", "json"]) == FAILED
+    printed = capsys.readouterr()
+    rows = {row["of"]: row for row in map(json.loads, printed.out.splitlines())}
+    assert rows["drain"]["state"] == "fail"
+    assert "governance alerts drain" in rows["drain"]["next_step"]
+    assert "Traceback" not in printed.out + printed.err
 
 
 # ---------------------------------------------------------------- the daemon
