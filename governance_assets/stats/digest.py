@@ -152,6 +152,7 @@ class _Cut:
     ``bits`` says where in those bytes the bit of each row goes, None when they simply follow one another.
     """
 
+    counts: list[int]
     rows: Integers
     validity: Integers
     bits: Integers | None
@@ -165,7 +166,7 @@ class _Cut:
         rows = np.concatenate([[0], np.cumsum(counts)])
         validity = np.concatenate([[0], np.cumsum(-(-counts // 8))])
         shift = validity[:-1] * 8 - rows[:-1]
-        return cls(rows, validity, np.arange(rows[-1]) + np.repeat(shift, counts) if shift.any() else None)
+        return cls(counts.tolist(), rows, validity, np.arange(rows[-1]) + np.repeat(shift, counts) if shift.any() else None)
 
     def packed(self, valid: npt.NDArray[np.bool_]) -> bytes:
         """The validity of all blocks, each from a byte of its own on."""
@@ -280,14 +281,13 @@ def _leaf_hashes(column: _Encoded, cut: _Cut) -> list[bytes]:
 
 def _leaves(column: _Encoded, cut: _Cut, before: bytes = b"") -> Iterator[bytes]:
     """The data of the column's leaf of each block, with ``before`` in front."""
-    counts = np.diff(cut.rows)
-    heads = {count: before + column.head + struct.pack("<Q", count) for count in np.unique(counts).tolist()}
+    heads = {count: before + column.head + struct.pack("<Q", count) for count in set(cut.counts)}
     validity, values = cut.packed(column.valid), np.ascontiguousarray(column.values).view(np.uint8).data
     texts: Iterator[bytes | memoryview] = repeat(b"")
     if column.text is not None and column.starts is not None:
         texts = _slices(column.text, column.starts[cut.rows])
     pieces = (_slices(validity, cut.validity), _slices(values, cut.rows * column.values.itemsize), texts)
-    return map(b"".join, zip(map(heads.__getitem__, counts.tolist()), *pieces, strict=False))
+    return map(b"".join, zip(map(heads.__getitem__, cut.counts), *pieces, strict=False))
 
 
 def _slices(data: bytes | memoryview, edges: Integers) -> Iterator[bytes | memoryview]:
