@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PORT ?= 3000
 
-.PHONY: demo test lint ui bench kills replays drain-kills clean help
+.PHONY: demo test lint ui bench kills replays drain-kills tampering clean help
 
 help:
 	@echo "make demo    install and run everything on the sample telemetry"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench   benchmarks, as ratios against peers"
 	@echo "make kills   the long kill and concurrency campaigns of the history and of its alerts"
 	@echo "make drain-kills   of these, the one of the alerts alone"
+	@echo "make tampering     of these, the one of the seals alone"
 	@echo "make replays every partition of the sample rebuilt alone, digests compared"
 
 $(VENV)/installed: constraints.txt pyproject.toml

@@ -425,14 +425,17 @@ def test(home: Path | None, telemetry: Path | None, channel: str) -> None:
 @_located
 @click.option("--dead", is_flag=True, help="Try the dead letters again, too.")
 def drain(home: Path | None, telemetry: Path | None, dead: bool) -> None:
-    """Send what is due, once; where no daemon lives, call it from cron."""
+    """Look around, seal, and send what is due, once: what the daemon does all the time. Where none lives, call it from cron."""
     import governance_assets.definitions  # noqa: F401  (declares what rests on what, to group alerts by their cause)
     from governance_assets.runtime.alerts import desk
+    from governance_assets.runtime.alerts.sensors import look_around, seal_and_drain
+    from governance_assets.runtime.instance import opened
 
-    with _history(home, telemetry) as workspace:
+    with _history(home, telemetry) as workspace, opened(workspace.settings) as instance:
         if dead:
             click.echo(f"{desk.revive(workspace)} dead letters are tried again")
-        _drain(workspace, "cli")
+        click.echo(look_around(workspace, instance))
+        click.echo(seal_and_drain(workspace, "cli"))
 
 
 def _drain(workspace: Workspace, origin: str) -> None:

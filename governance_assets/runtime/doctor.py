@@ -30,6 +30,7 @@ from governance_assets.runtime.doctor_daemon import daemon_checks
 from governance_assets.runtime.instance import opened
 from governance_assets.runtime.ledger import Provenance
 from governance_assets.runtime.proof import anchors
+from governance_assets.runtime.proof.installation import anchor_files
 from governance_assets.runtime.workspace import ORIGIN_TAG, Workspace
 
 GB = 1_000_000_000
@@ -103,7 +104,7 @@ Check = tuple[Rule, str, Callable[[], Iterable[Finding]]]
 def _own_checks(workspace: Workspace, now: dt.datetime) -> Iterator[Check]:
     yield OPENS, "history", partial(_opens, workspace)
     yield SEALED, "ledger", partial(_sealed, workspace, now)
-    for path in anchors.default_files(workspace.settings.home, os.environ):
+    for path in anchor_files(workspace.settings):
         yield ANCHORED, str(path), partial(_anchored, workspace, path)
     yield DRAINED, "drain", partial(_drained, workspace, now)
     yield DELIVERED, "deliveries", partial(_delivered, workspace)

@@ -1,4 +1,4 @@
-"""The two sensors that keep alerts moving while the daemon lives.
+"""What keeps alerts moving: two sensors while the daemon lives, the same two steps from the command line where none does.
 
 Belongs here: what is done at a tick, in which order. Does not belong here: the doing (``drain.py``, ``reconcile.py``,
 ``sweep.py``, ``runtime/proof``).
@@ -6,8 +6,6 @@ Belongs here: what is done at a tick, in which order. Does not belong here: the 
 They request no runs: their work is done inside the tick, and the reason of its skipping says what it was. What goes wrong fails the
 tick, and a failing tick is an alert like any other.
 """
-
-import os
 
 import dagster as dg
 
@@ -18,8 +16,7 @@ from governance_assets.runtime.alerts.drain import drain
 from governance_assets.runtime.alerts.reconcile import reconcile
 from governance_assets.runtime.alerts.sweep import sweep
 from governance_assets.runtime.commit_lock import HistoryError
-from governance_assets.runtime.proof.anchors import default_files
-from governance_assets.runtime.proof.seals import seal
+from governance_assets.runtime.proof.installation import seal_installation
 from governance_assets.runtime.settings import Settings
 from governance_assets.runtime.workspace import Workspace
 
@@ -58,7 +55,7 @@ def seal_and_drain(workspace: Workspace, origin: str) -> str:
     refusal: HistoryError | None = None
     sealed = None
     try:
-        sealed = seal(workspace.history, default_files(workspace.settings.home, os.environ), origin)
+        sealed = seal_installation(workspace, origin)
     except HistoryError as error:
         refusal = error
     drained = drain(workspace, origin)
