@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PORT ?= 3000
 
-.PHONY: demo test lint ui bench kills replays drain-kills tampering clean help
+.PHONY: demo test lint ui bench kills replays drain-kills tampering everywhere clean help
 
 help:
 	@echo "make demo    install and run everything on the sample telemetry"
@@ -16,6 +16,7 @@ help:
 	@echo "make kills   the long kill and concurrency campaigns of the history and of its alerts"
 	@echo "make drain-kills   of these, the one of the alerts alone"
 	@echo "make tampering     of these, the one of the seals alone"
+	@echo "make everywhere    one incident wherever a run was started, with a real daemon"
 	@echo "make replays every partition of the sample rebuilt alone, digests compared"
 
 $(VENV)/installed: constraints.txt pyproject.toml
@@ -58,6 +59,9 @@ replays: $(VENV)/installed-dev
 
 tampering: $(VENV)/installed-dev
 	@$(BIN)/python -m governance_assets_tests.campaigns tampering
+
+everywhere: $(VENV)/installed-dev
+	@$(BIN)/python -m pytest -q governance_assets_tests/campaigns/everywhere.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

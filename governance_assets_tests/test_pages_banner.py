@@ -15,7 +15,6 @@ from governance_assets.pages.site import build
 from governance_assets_tests import pages_example as example
 
 BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-NOW = dt.datetime.now(dt.UTC)
 
 
 class Banner(HTMLParser):
@@ -56,7 +55,7 @@ def shown(folder: Path, heartbeat: dict[str, object] | str | None) -> Banner:
 @pytest.mark.skipif(BROWSER is None, reason="there is no browser on this machine")
 @pytest.mark.parametrize(("age_s", "is_hidden"), [(0, True), (130, False)])
 def test_the_banner_is_shown_when_the_heartbeat_is_older_than_two_intervals(tmp_path: Path, age_s: int, is_hidden: bool) -> None:
-    at = (NOW - dt.timedelta(seconds=age_s)).isoformat(timespec="seconds")
+    at = (dt.datetime.now(dt.UTC) - dt.timedelta(seconds=age_s)).isoformat(timespec="seconds")
     banner = shown(tmp_path, {"at": at, "interval_s": 60})
     assert (banner.is_hidden, banner.since) == (is_hidden, at)
 

@@ -13,6 +13,8 @@ import datetime as dt
 import re
 from collections.abc import Collection
 
+from governance_assets.contract import WHOLE
+
 WEEK_CRON = "0 0 * * 1"
 HALF_MONTH_CRON = "0 0 1,15 * *"
 QUARTER_CRON = "0 0 1 1,4,7,10 *"
@@ -236,7 +238,7 @@ def last_closed_quarter(as_of: dt.datetime) -> str:
 
 def partition_end(grain: str, key: str) -> dt.datetime | None:
     """First instant after the partition ``key``; None for an artifact without partitions, which never closes."""
-    if grain == "none":
+    if grain == "none" or key == WHOLE:
         return None
     if grain == "quarter":
         end = quarter_end(key)

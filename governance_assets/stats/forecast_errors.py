@@ -45,7 +45,7 @@ def forecast_errors(
 
     >>> found = forecast_errors([1.0, 3.0], [[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]])
     >>> found.mae, found.wmape, found.coverage
-    (0.5, 0.25, 1.0)
+    (0.5, 0.25, 0.5)
     """
     y, level = vector("observed", observed), share("confidence", confidence)
     drawn = matrix("samples", samples, rows=len(y), like="observed")
