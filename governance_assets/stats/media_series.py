@@ -1,0 +1,85 @@
+"""A tenant's weekly series made into a media-mix model, and predictions of its engines week by week.
+
+Belongs here: the usual model of such series (channels, trend, season, controls), fitted to a number of first weeks.
+Does not belong here: which engines and weeks (policy), windows of predictions (``windowed_errors``).
+
+Every prediction is that of one week from a fit to earlier weeks alone; it comes out the same whatever else is asked for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from governance_assets.stats.arrays import Floats
+from governance_assets.stats.media_baselines import BASELINES
+from governance_assets.stats.media_columns import COLUMN_PRIOR, yearly_season
+from governance_assets.stats.media_curves import Curve, CurvePriors
+from governance_assets.stats.media_design import Design, prepare
+from governance_assets.stats.media_fit import Fit, fit
+from governance_assets.stats.media_forecast import Prediction, predict
+from governance_assets.stats.media_lengthened import lengthened, reaching
+from governance_assets.stats.media_model import Channel, Column
+
+BAYES: dict[str, tuple[Curve, ...]] = {"bayes": ("logistic", "hill"), "bayes_logistic": ("logistic",)}
+_WEEKS_A_YEAR = 52
+
+
+@dataclass(frozen=True)
+class MediaSeries:
+    """What is known of a tenant, (weeks,) each: ``exposure`` is what drives the response of a channel, ``cost`` what it costs."""
+
+    weeks: tuple[dt.date, ...]
+    target: Floats
+    exposure: Mapping[str, Floats]
+    cost: Mapping[str, Floats]
+    controls: Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class FittedWeeks:
+    """The engines' common designs on the first ``train`` weeks, short to fit and long to predict, and who was left out."""
+
+    train: int
+    left_out: tuple[str, ...]
+    short: Design
+    long: Design
+
+
+def designs(known: MediaSeries, train: int, engine: str, season_order: int) -> FittedWeeks:
+    """Designs for one engine; what never varied in the training weeks is left out. ValueError for data no model can use."""
+    curves = CurvePriors(curves=BAYES.get(engine, ("logistic", "hill")))
+    used = {name: values for name, values in known.exposure.items() if np.ptp(values[:train]) != 0}
+    controls = {name: values for name, values in known.controls.items() if np.ptp(values[:train]) != 0}
+    columns = _columns(known.weeks, controls, train, season_order)
+    channels = [Channel(name, values[:train], curves=curves, cost=known.cost.get(name, values)[:train]) for name, values in used.items()]
+    short = prepare(
+        known.target[:train],
+        channels,
+        [Column(column.name, np.asarray(column.values)[:train], column.prior) for column in columns],
+        scale_weeks=train,
+    )
+    left_out = sorted((known.exposure.keys() - used.keys()) | (known.controls.keys() - controls.keys()))
+    long = lengthened(short, list(used.values()), [np.asarray(column.values) for column in columns])
+    return FittedWeeks(train, tuple(left_out), short, long)
+
+
+def fitted(made: FittedWeeks, *, seed: int, chains: int, draws: int) -> Fit:
+    """Posterior draws of a Bayesian engine, ready to predict all weeks."""
+    return reaching(fit(made.short, seed=seed, chains=chains, draws=draws), made.long)
+
+
+def prediction(made: FittedWeeks, found: Fit | None, engine: str, week: int) -> Prediction:
+    """What an engine predicts of ``week``, counted from 0; ``found`` is the fit of a Bayesian engine."""
+    return BASELINES[engine](made.long, made.train, np.array([week])) if found is None else predict(found, [week])
+
+
+def _columns(weeks: Sequence[dt.date], controls: Mapping[str, Floats], train: int, season_order: int) -> list[Column]:
+    """Intercept, trend in years, season, and controls by their largest training value."""
+    years = np.arange(len(weeks)) / _WEEKS_A_YEAR
+    found = [Column("intercept", np.ones(len(weeks)), COLUMN_PRIOR), Column("trend", years, COLUMN_PRIOR)]
+    found += yearly_season(weeks, season_order) if season_order else []
+    return found + [Column(f"control {name}", values / np.abs(values[:train]).max(), COLUMN_PRIOR) for name, values in controls.items()]
