@@ -134,6 +134,22 @@ class IntakePolicy(Section):
         source="P",
         why="quantiles that went through text or single precision cross by their last digit; of the value, at least of one",
     )
+    max_spend_jump: float = setting(
+        50.0,
+        unit="ratio",
+        gt=1,
+        source="P",
+        why="public example channels move at most twentyfold within a quarter; cents for units, or units for thousands, move further",
+    )
+    max_channel_ratio: float = setting(
+        100.0,
+        unit="ratio",
+        gt=1,
+        source="P",
+        why="channels of public examples lie within a factor of twenty in usual weeks; a unit that is wrong by a thousand cannot",
+    )
+    spend_past_weeks: int = setting(13, unit="weeks", ge=4, source="P", why="a quarter of a channel's own weeks says what is usual for it")
+    spend_recent_weeks: int = setting(4, unit="weeks", ge=1, source="P", why="one small week is a pause; four in a row are another unit")
 
 
 class CalibrationPolicy(Section):

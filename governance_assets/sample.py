@@ -23,6 +23,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from governance_assets import sample_media
+
 SEED = 1
 """Any seed gives the truth stated here; at this one the calibrated model also passes in every week of the latest closed quarter."""
 AS_OF = dt.datetime(2025, 10, 6, 8, tzinfo=dt.UTC)
@@ -130,7 +132,7 @@ class Sample:
 
 def generate(seed: int = SEED) -> Sample:
     """The whole sample of one seed; the same seed gives the same values."""
-    world_stream, ensemble_stream, broken_stream = np.random.default_rng(seed).spawn(3)
+    world_stream, ensemble_stream, broken_stream, media_stream = np.random.default_rng(seed).spawn(4)
     world = _world(world_stream)
     quantiles = pa.concat_tables([_quantile_forecasts(world, model) for model in MODELS])
     ensemble = pa.concat_tables([_ensemble(world, model, ensemble_stream) for model in ENSEMBLE_MODELS])
@@ -144,8 +146,10 @@ def generate(seed: int = SEED) -> Sample:
         "observations/observations.csv": first,
         "observations/revisions-2025-09.csv": _csv(_revisions(observations)),
     }
+    media, media_truth = sample_media.generate(media_stream)
+    texts |= {"media/media.yaml": sample_media.MEDIA_YAML.encode()} | {f"media/{name}.csv": _csv(table) for name, table in media.items()}
     rejects = [*late_rejects, _UNREADABLE, *first_rejects]
-    truth = _truth(seed, observations, rejects)
+    truth = _truth(seed, observations, rejects) | {"media": media_truth}
     return Sample(quantiles, ensemble, observations, _files(quantiles, ensemble), texts, truth)
 
 

@@ -15,10 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from governance_assets import sample
+from governance_assets import sample, sample_media
+from governance_assets.domains.intake import facts, rules
 from governance_assets.domains.intake.report import skeleton
 from governance_assets.policy import Policy, policy_from
 from governance_assets.runtime.sources.intake import read_telemetry
+from governance_assets.runtime.sources.media_file import read_media_file
 from governance_assets.runtime.telemetry_writer import OccupiedFolder, write_sample, write_texts
 
 COMMITTED = Path(__file__).parents[1] / "data" / "sample"
@@ -294,6 +296,42 @@ def test_intake_lands_every_sound_row_in_its_newest_version(generated, tmp_path)
     assert read == final
 
 
+def test_media_revenue_is_what_the_truth_says_plus_noise(generated, tmp_path):
+    truth = generated.truth["media"]
+    intake = read_telemetry(COMMITTED, tmp_path, policy_from(None).intake)
+    frame = intake.media.to_pandas().pivot_table(index="week", columns=["tenant", "series", "name"], values="value")
+    assert [str(frame.index.min()), str(frame.index.max())] == truth["weeks"]
+    assert len(frame) == sample_media.WEEKS
+    for tenant in sample_media.TENANTS:
+        own, told = frame[tenant.name], truth["tenants"][tenant.name]
+        brought = 0.0
+        for channel in tenant.channels:
+            spend, stated = own["spend", channel.name].to_numpy(), told["channels"][channel.name]
+            carried = np.zeros(len(spend))
+            kept = stated["carryover"] ** np.arange(truth["carryover_weeks"])
+            for lag, weight in enumerate(kept / kept.sum()):
+                carried[lag:] += weight * spend[: len(spend) - lag] / stated["spend_scale"]
+            response = stated["height"] * np.tanh(stated["logistic_rate"] * carried / 2)
+            assert (spend.sum(), spend.max()) == (stated["spend"], stated["spend_scale"])
+            assert response.sum() / spend.sum() == pytest.approx(stated["roi"], abs=1e-5)
+            brought = brought + response
+        time = np.arange(len(own))
+        shares = 1 + truth["trend_share"] * time / time[-1] + truth["season_share"] * np.sin(2 * np.pi * 7 * time / 365.25)
+        shares += truth["price_effect_share"] * (own["control", "price_index"].to_numpy() - 1)
+        shares += truth["holiday_effect_share"] * own["event", "holiday"].to_numpy()
+        noise = (own["target", "revenue"].to_numpy() - brought) / told["base"] - shares
+        assert noise.std() == pytest.approx(truth["noise_share"], rel=0.3)
+        assert abs(noise.mean()) < 4 * truth["noise_share"] / np.sqrt(len(noise))
+
+
+def test_no_rule_on_media_fails_on_the_sample(tmp_path):
+    policy = policy_from(None).intake
+    rows = facts.media_series(read_telemetry(COMMITTED, tmp_path, policy).media, policy.spend_past_weeks, policy.spend_recent_weeks)
+    found = rules.judge_media(rows, policy, "all")
+    assert {finding.subject for finding in found} == {tenant.name for tenant in sample_media.TENANTS}
+    assert {finding.outcome for finding in found} == {"pass"}
+
+
 def _landed(manifest: pa.Table, home: Path) -> pa.Table:
     return pa.concat_tables([pq.read_table(home / path) for path in manifest["landed_path"].to_pylist()])
 
@@ -321,6 +359,15 @@ def test_a_skeleton_shows_the_policy_in_force(tmp_path):
     overrides = yaml.safe_load("\n".join(line.removeprefix("#") for line in lines))
     assert set(overrides) == set(Policy.model_fields)
     assert policy_from(overrides) == Policy()
+
+
+def test_the_media_example_of_a_skeleton_is_sound():
+    text = skeleton()["media/media.yaml"]
+    assert yaml.safe_load(text) is None
+    shown = "\n".join(line.removeprefix("#") for line in text.splitlines()[1:])
+    found = read_media_file(shown.encode())
+    assert found.refusals == []
+    assert [entry.file for _, entry in found.entries] == ["brand.csv"]
 
 
 def test_a_skeleton_has_a_header_for_every_feed_and_overwrites_nothing(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 from governance_assets.contract import violations
 from governance_assets.domains.intake import contracts
 from governance_assets.runtime.sources import landed_relation
-from governance_assets.runtime.sources.landing import LANDED
+from governance_assets.runtime.sources.landing import LANDED, date_column
 from governance_assets_tests.intake_samples import (
     HEADER,
     LEVELS,
@@ -465,7 +465,7 @@ def test_an_empty_manifest_makes_an_empty_view_of_the_right_types(folder: Folder
             view = landed_relation(con, feed, intake.manifests[feed], folder.home, None)
             described = dict(con.execute(f"SELECT column_name, column_type FROM (DESCRIBE {view})").fetchall())
             assert list(described) == [name for name, _ in LANDED[feed]]
-            assert described["target_end_date"] == "DATE"
+            assert described[date_column(feed)] == "DATE"
 
 
 def test_a_stratum_that_one_file_lacks_is_null_there(folder: Folder) -> None:

@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from governance_assets.domains.intake import contracts, facts, rules
+from governance_assets.policy import IntakePolicy
 from governance_assets.runtime.artifact import Run, artifact
 
 
@@ -22,6 +23,18 @@ def sample_forecasts(run: Run) -> pa.Table:
 def observations(run: Run) -> pa.Table:
     """One row is one file of observations that landed."""
     return run.intake().manifests["observations"]
+
+
+@artifact(contracts.MediaWeekly, judge=rules.judge_manifest, headline=rules.headline_values, kinds=frozenset({"parquet"}))
+def media_weekly(run: Run) -> pa.Table:
+    """One row is one wide media file that landed."""
+    return run.intake().manifests["media_weekly"]
+
+
+@artifact(contracts.MediaSeries, judge=rules.judge_media, headline=rules.headline_tenants)
+def media_series(run: Run, policy: IntakePolicy) -> pa.Table:
+    """One row is one series of one tenant over all weeks that landed."""
+    return facts.media_series(run.intake().media, policy.spend_past_weeks, policy.spend_recent_weeks)
 
 
 @artifact(contracts.RejectedRecords, judge=rules.judge_rejected, kinds=frozenset({"parquet"}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +44,13 @@ FEEDS = {
             ("target", "location", "target_end_date", "observed"),
             "target_end_date",
         ),
+        Feed(
+            "media_weekly",
+            "media",
+            "one value of one series of one tenant in one week",
+            ("tenant", "week", "series", "name", "value", "unit"),
+            "week",
+        ),
     )
 }
 
@@ -54,20 +62,21 @@ class LandedFile(Contract, artifact="", key=()):
     context: str = field("What the file's place adds to its rows, such as model_id=a; empty when the file says it all")
     origin: str = field("Path below the telemetry folder, with forward slashes; the first in order when several files have these bytes")
     copies: int = field("How many files have these bytes", unit="files", ge=1)
-    shape: str = field("Name of the shape it was read as: hubverse or long")
+    shape: str = field("Name of the shape it was read as: hubverse, long or wide")
     file_bytes: int = field("Size of the file", unit="bytes", ge=0)
     landed_path: str = field("Where its typed rows lie, below the home folder; named by content")
     landed_sha256: str = field("SHA-256 of the typed rows")
-    rows: int = field("Rows that landed", unit="rows", ge=0)
+    rows: int = field("Rows of the file that landed", unit="rows", ge=0)
     rejected_rows: int = field("Rows that were refused", unit="rows", ge=0)
     unused_rows: int = field(
-        "Further rows of the file that are none of this feed: other output types, superseded versions, repeats beside forecasts",
+        "Further rows of the file that are none of this feed: other output types, superseded versions, repeats of other files, "
+        "days of a first or last week that is not whole",
         unit="rows",
         ge=0,
     )
-    first_date: str | None = field("Earliest target date, ISO", null="no row landed")
-    last_date: str | None = field("Latest target date, ISO", null="no row landed")
-    weeks: str = field("Mondays of the weeks its target dates fall in, ISO, separated by commas; empty when no row landed")
+    first_date: str | None = field("Earliest date, ISO", null="no row landed")
+    last_date: str | None = field("Latest date, ISO", null="no row landed")
+    weeks: str = field("Mondays of the weeks its dates fall in, ISO, separated by commas; empty when no row landed")
     week_digests: str = field("SHA-256 of the typed rows of each of these weeks, in the same order, separated by commas")
     strata: str = field("Further columns that landed as text, separated by commas; empty when none")
 
@@ -86,6 +95,44 @@ def _manifest(feed: Feed) -> type[Contract]:
 QuantileForecasts = _manifest(FEEDS["quantile_forecasts"])
 SampleForecasts = _manifest(FEEDS["sample_forecasts"])
 Observations = _manifest(FEEDS["observations"])
+
+
+class MediaWeekly(LandedFile, artifact="media_weekly", key=("file_sha256", "context")):
+    """One landed file; a landed row is one value of one series of one tenant in one week."""
+
+    landed_values: int = field("Values that landed: one for each series of each tenant's weeks", unit="values", ge=0)
+
+
+class MediaSeries(Contract, artifact="media_series", key=("tenant", "series", "name")):
+    """One series of one tenant over all weeks that landed, with what tells whether a model can use it."""
+
+    tenant: str = field("Whose series it is")
+    series: Literal["target", "spend", "impressions", "control", "event"] = field("What it is in a media-mix model")
+    name: str = field("Channel, control or event; the target's column")
+    unit: str = field("Unit as declared; several, separated by commas, when files disagree")
+    weeks: int = field("Weeks with a value", unit="weeks", ge=1)
+    first_week: dt.date = field("Monday of the earliest week")
+    last_week: dt.date = field("Monday of the latest week")
+    missing_weeks: int = field("Weeks without a value between the tenant's earliest and latest", unit="weeks", ge=0)
+    first_missing_week: dt.date | None = field("Monday of the earliest of these", null="no week is missing")
+    zero_weeks: int = field("Weeks in which it is zero", unit="weeks", ge=0)
+    mean: float = field("Mean over its weeks, in its unit")
+    smallest: float = field("Smallest value, in its unit")
+    largest: float = field("Largest value, in its unit")
+    largest_jump: float | None = field(
+        "Spend: largest factor, up or down, by which some weeks in a row all differ from the median of the weeks before, or by which one "
+        "week exceeds the largest before it",
+        unit="ratio",
+        null="no spend, or too few weeks with spend",
+        ge=1,
+    )
+    jump_week: dt.date | None = field("Monday of the week in which that jump is", null="no jump is stated")
+    channel_ratio: float | None = field(
+        "Spend: factor, up or down, between its median week with spend and the median of the tenant's other channels'",
+        unit="ratio",
+        null="no spend, or the only channel with spend",
+        ge=1,
+    )
 
 
 class RejectedRecords(Contract, artifact="rejected_records", key=("file", "record")):

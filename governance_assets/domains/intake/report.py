@@ -17,6 +17,7 @@ One folder per feed. Put files in, then run `governance run --telemetry` with th
 | --- | --- |
 | forecasts/ | forecasts of any number of models, as quantiles or as samples |
 | observations/ | the values that came true, with an `as_of` column when they are revised |
+| media/ | wide weekly tables of a target, spend by channel, controls and events; `media.yaml` there says which column is which |
 
 Files are CSV, Parquet, JSON, JSONL or YAML; any number of files, any names. The header files show the columns:
 
@@ -32,14 +33,37 @@ revised, add a file with the newer value and a later `as_of`; the weeks it touch
 """
 
 
+MEDIA_YAML = """\
+# Which column of each table in this folder is which. Take the # away and name your own; unknown keys are refused.
+#
+#files:
+#  - file: brand.csv              # a name below this folder, or a pattern such as "*.csv" in quotes; one entry must fit a file
+#    tenant: brand                # or, for a table with several, tenant_column: geo
+#    #sum_to: national            # with tenant_column: add all of them up to one tenant of this name
+#    date: week                   # ISO dates
+#    grain: week                  # or day: days are summed to weeks from Monday, controls are their mean
+#    #week_starts: sunday         # when the weeks do not start on a Monday; they land under the Monday nearest by
+#    target: {column: revenue, unit: EUR}    # times: price multiplies it with a further column
+#    currency: EUR
+#    spend:                       # channel: column; a list of columns names the channels by their columns
+#      tv: tv_spend
+#      search: search_spend
+#    impressions: {tv: tv_impressions}       # optional, as are the next two
+#    controls: [price_index]
+#    events: [holiday]            # numbers, or words: each word becomes an event of its own, na and empty cells none
+"""
+
+
 def skeleton() -> dict[str, str]:
     """The files of a telemetry folder to fill in, by relative path: a README, the commented policy, a header for each feed."""
-    headers = {feed.name: ",".join(feed.required) for feed in FEEDS.values()}
+    # Media tables are wide: what media.yaml says takes the place of a header.
+    long = [feed for feed in FEEDS.values() if feed.name != "media_weekly"]
+    headers = {feed.name: ",".join(feed.required) for feed in long}
     files = {
         "README.md": SKELETON_README.format(columns="\n".join(f"- {name}: `{header}`" for name, header in headers.items())),
         "governance.yaml": _commented_policy(),
     }
-    return files | {f"{feed.folder}/{feed.name}.csv": headers[feed.name] + "\n" for feed in FEEDS.values()}
+    return files | {"media/media.yaml": MEDIA_YAML} | {f"{feed.folder}/{feed.name}.csv": headers[feed.name] + "\n" for feed in long}
 
 
 def _commented_policy() -> str:

@@ -21,7 +21,7 @@ from governance_assets.runtime.artifact import DECLARATIONS, Declaration, Landed
 from governance_assets.runtime.history import History, Input
 from governance_assets.runtime.periods import next_week
 from governance_assets.runtime.replay.past import SHORT, HistoryThen
-from governance_assets.runtime.sources.landing import LANDED, VERSION_COLUMN, iso, mondays
+from governance_assets.runtime.sources.landing import LANDED, MEASURES, VERSION_COLUMN, date_column, iso, mondays
 from governance_assets.stats.digest import part_digests, table_digest
 
 TICK = dt.timedelta(microseconds=1)
@@ -129,7 +129,9 @@ def _broken(file: Mapping[str, Any], home: Path, feed: str, wanted: set[Input]) 
         yield from ((one, missing) for one in weeks.values())
     elif weeks:
         try:
-            present = _week_digests(path, {*(name for name, _ in LANDED[feed]), VERSION_COLUMN, *file["strata"].split(",")}, weeks)
+            present = _week_digests(
+                path, date_column(feed), {*(name for name, _ in LANDED[feed]), VERSION_COLUMN, *file["strata"].split(",")}, weeks
+            )
         except (pa.ArrowException, OSError) as error:
             unreadable = f"{what} cannot be read ({' '.join(str(error).split())[:200]}); remove it and run intake again to land it anew"
             yield from ((one, unreadable) for one in weeks.values())
@@ -139,15 +141,15 @@ def _broken(file: Mapping[str, Any], home: Path, feed: str, wanted: set[Input]) 
                 yield one, f"{what} has other rows of week {week} than were recorded; remove it and run intake again to land it anew"
 
 
-def _week_digests(path: Path, own: set[str], weeks: Collection[str]) -> dict[str, str]:
+def _week_digests(path: Path, date: str, own: set[str], weeks: Collection[str]) -> dict[str, str]:
     """The digest of the rows of each of ``weeks`` in one landed file, by Monday, over the columns that were landed."""
     first, last = (dt.date.fromisoformat(week) for week in (min(weeks), max(weeks)))
-    span = [("target_end_date", ">=", first), ("target_end_date", "<", next_week(last))]
+    span = [(date, ">=", first), (date, "<", next_week(last))]
     rows = pq.read_table(path, columns=[name for name in pq.read_schema(path).names if name in own], filters=span)
-    mondays_of_rows = mondays(rows["target_end_date"])
+    mondays_of_rows = mondays(rows[date])
     names, lengths = np.unique(mondays_of_rows, return_counts=True)
     ordered = rows.take(pa.array(np.argsort(mondays_of_rows, kind="stable")))
-    digests = part_digests(ordered, [name for name in rows.column_names if name not in ("predicted", "observed")], lengths.tolist())
+    digests = part_digests(ordered, [name for name in rows.column_names if name not in MEASURES], lengths.tolist())
     return dict(zip(map(iso, names), digests, strict=True))
 
 

@@ -16,6 +16,8 @@ import pyarrow as pa
 from governance_assets.policy import IntakePolicy
 from governance_assets.runtime.sources.columns import STRATUM_PREFIX
 from governance_assets.runtime.sources.landing import LANDED, VERSION_COLUMN, Store
+from governance_assets.runtime.sources.media import settle_media
+from governance_assets.runtime.sources.media_file import FEED as MEDIA
 from governance_assets.runtime.sources.outcome import Refusal, shown
 from governance_assets.runtime.sources.reading import MEMBER, PLACE, TASK, capped
 from governance_assets.runtime.sources.typed import OBSERVATION, literal, quoted
@@ -35,6 +37,9 @@ class Landed(Protocol):
 def settle(con: duckdb.DuckDBPyConnection, files: Sequence[Landed], feed: str, store: Store, policy: IntakePolicy) -> None:
     """Make every task stand in one file only and every observation have one value; ``files`` are in the order of their paths."""
     holding = [file for file in files if file.entry and feed in file.entry["landings"] and file.entry["landings"][feed]["rows"]]
+    if feed == MEDIA:
+        settle_media(con, holding, store, policy)
+        return
     if feed == OBSERVATION:
         _settle_observations(con, holding, store, policy)
         return

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from governance_assets.runtime.sources import media_file
 from governance_assets.runtime.sources.outcome import Context, Refusal, shown
 from governance_assets.runtime.sources.tables import suffix_of
 
 FEED_FOLDERS = ("forecasts", "observations")
+MEDIA_FOLDER = "media"
 _MODEL_FOLDERS = ("model-output", "data-processed", "data-forecasts")
 _TRUTH_FOLDERS = ("target-data", "data-truth")
 _TRUTH_RANKS = ("oracle-output", "time-series")
@@ -54,7 +56,9 @@ def find(folder: Path) -> Found:
         _find_hub(root, root, found)
         return found
     for entry in _entries(root, root, found):
-        if entry.name in FEED_FOLDERS and entry.is_dir():
+        if entry.name == MEDIA_FOLDER and entry.is_dir():
+            _find_media(entry, root, found)
+        elif entry.name in FEED_FOLDERS and entry.is_dir():
             if _is_hub(entry):
                 _find_hub(entry, root, found)
             else:
@@ -150,6 +154,24 @@ def _find_long(folder: Path, root: Path, feed_folder: str, found: Found) -> None
         _offer(path, root, Context("long", role, as_of=as_of, stated=_stated(path.relative_to(folder).parts[:-1])), found)
 
 
+def _find_media(folder: Path, root: Path, found: Found) -> None:
+    """Wide tables, each with what the folder's ``media.yaml`` says of it."""
+    paths = list(_files(folder, root, found))
+    described = media_file.MediaFile()
+    for path in [path for path in paths if path == folder / media_file.NAME]:
+        try:
+            described = media_file.read_media_file(path.read_bytes())
+        except OSError as error:
+            found.refused.append((_origin(path, root), _no_access(error)))
+        found.refused += [(_origin(path, root), refusal) for refusal in described.refusals]
+    for path in [path for path in paths if path != folder / media_file.NAME]:
+        entry = described.entry_for(path.relative_to(folder).as_posix()) if suffix_of(path.name) else None
+        if isinstance(entry, Refusal):
+            found.refused.append((_origin(path, root), entry))
+        else:
+            _offer(path, root, Context("wide", "media", media=entry.meaning() if entry else None), found)
+
+
 def _version(name: str) -> str | None:
     """The date in a file's name, if there is one: the day this version of the truth was written."""
     dates = _ISO_DATE.findall(name)
@@ -194,6 +216,8 @@ def _find_hub(hub: Path, root: Path, found: Found) -> None:
                 _offer(path, root, context, found, name, _truth_rank(inside))
         elif entry.name == "observations" and hub == root and entry.is_dir():
             _find_long(entry, root, "observations", found)
+        elif entry.name == MEDIA_FOLDER and hub == root and entry.is_dir():
+            _find_media(entry, root, found)
         else:
             found.ignored.append((_origin(entry, root) + ("/" if entry.is_dir() else ""), "part of the hub, but no telemetry"))
 

@@ -21,15 +21,19 @@ import pyarrow.compute as pc
 
 from governance_assets.contract import arrow_schema, conform, empty, registry
 from governance_assets.policy import IntakePolicy
-from governance_assets.runtime.sources import columns, folder
+from governance_assets.runtime.sources import columns, folder, media
 from governance_assets.runtime.sources.across import settle
 from governance_assets.runtime.sources.folder import Candidate
 from governance_assets.runtime.sources.landing import LANDED, Store, reader_version, relative_path
+from governance_assets.runtime.sources.media_file import FEED as MEDIA
+from governance_assets.runtime.sources.media_file import MediaEntry
 from governance_assets.runtime.sources.outcome import Context, NotTelemetry, Refusal, Table, Unreadable
 from governance_assets.runtime.sources.reading import Arrived, land_batch, signature
 from governance_assets.runtime.sources.tables import RECORD_SUFFIXES, read_table
 
 _BATCH_ROWS, _BATCH_FILES = 1_500_000, 400
+_JUDGING = {"max_rejected_share", "max_spend_jump", "max_channel_ratio", "spend_past_weeks", "spend_recent_weeks"}
+"""Policy values that judge what has been read, and change nothing in how it is read."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Intake:
     manifests: dict[str, pa.Table]
     rejected: pa.Table
     ignored: tuple[tuple[str, str], ...]
+    media: pa.Table
+    """All landed rows of ``media_weekly``."""
 
 
 @dataclass
@@ -75,10 +81,12 @@ def read_telemetry(telemetry: Path, home: Path, policy: IntakePolicy) -> Intake:
         files = reader.read(con)
         for feed in LANDED:
             settle(con, files, feed, reader.store, policy)
+        media_rows = media.all_rows(con, media.holding(files), reader.store)
     return Intake(
         {feed: _manifest(feed, files) for feed in LANDED},
         _rejected(files, reader),
         tuple(sorted(reader.ignored)),
+        media_rows,
     )
 
 
@@ -95,10 +103,11 @@ class _Reader:
 
     def read(self, con: duckdb.DuckDBPyConnection) -> list[File]:
         """Every file that landed, in the order in which they count. Truth comes first: its spacing may tell the unit of a horizon."""
-        truth, rest = [], []
-        for candidate in sorted(self.found.candidates, key=lambda each: (each.rank, each.origin)):
-            (truth if candidate.context.role == "observations" else rest).append(candidate)
-        files = self._read_truth(con, truth)
+        candidates = sorted(self.found.candidates, key=lambda each: (each.rank, each.origin))
+        truth = [each for each in candidates if each.context.role == "observations"]
+        wide = [each for each in candidates if each.context.role == "media"]
+        rest = [each for each in candidates if each.context.role not in ("observations", "media")]
+        files = self._read_truth(con, truth) + self._read_files(con, wide, None)
         postponed: list[File] = []
         files += self._read_files(con, rest, postponed)
         if postponed:
@@ -172,14 +181,20 @@ class _Reader:
             return None
 
     def _key(self, sha256: str, candidate: Candidate) -> str:
-        policy = self.policy.model_dump(mode="json", exclude={"max_rejected_share"})
+        policy = self.policy.model_dump(mode="json", exclude=_JUDGING)
         identity = [reader_version(), sha256, candidate.suffix, candidate.context.identity(), policy]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
     def _take(self, con: duckdb.DuckDBPyConnection, file: File, data: bytes, postponed: list[File] | None) -> None:
         candidate = file.candidate
         try:
-            arrived = _arrived(candidate, read_table(data, candidate.suffix, self.policy))
+            table = read_table(data, candidate.suffix, self.policy)
+            if candidate.context.media is not None:
+                entry = MediaEntry.model_validate_json(candidate.context.media)
+                file.entry = media.land_media(table, entry, self.policy, self.store)
+                self.store.remember(file.key, file.entry)
+                return
+            arrived = _arrived(candidate, table)
         except NotTelemetry as reason:
             self.ignored.append((file.origin, str(reason)))
             return
@@ -324,6 +339,7 @@ def _manifest(feed: str, files: list[File]) -> pa.Table:
                 "landed_path": relative_path(feed, landing["landed_sha256"]),
                 **{name: landing[name] for name in ("landed_sha256", "rows", "rejected_rows", "unused_rows", "first_date", "last_date")},
                 **{name: ",".join(landing[name]) for name in ("weeks", "week_digests", "strata")},
+                **({"landed_values": landing["landed_values"]} if feed == MEDIA else {}),
             }
         )
     return conform(contract, pa.Table.from_pylist(rows, arrow_schema(contract))) if rows else empty(contract)

@@ -45,8 +45,19 @@ LANDED: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("target_end_date", pa.date32()),
         ("observed", pa.float64()),
     ),
+    "media_weekly": (
+        ("tenant", pa.string()),
+        ("week", pa.date32()),
+        ("series", pa.string()),
+        ("name", pa.string()),
+        ("value", pa.float64()),
+        ("unit", pa.string()),
+    ),
 }
 """Columns every landing of a feed has, strata apart."""
+
+MEASURES = ("predicted", "observed", "value")
+"""Columns of landings that are measured; all others say of what."""
 
 ROW_GROUP_ROWS = 1 << 18
 
@@ -58,6 +69,11 @@ _DAYS_TO_MONDAY = 3  # 1970-01-01 was a Thursday
 
 
 Numbers = npt.NDArray[np.int64]
+
+
+def date_column(feed: str) -> str:
+    """The column that says when a landed row of ``feed`` was true."""
+    return "week" if feed == "media_weekly" else "target_end_date"
 
 
 def mondays(dates: pa.ChunkedArray) -> Numbers:
@@ -96,10 +112,10 @@ class Store:
 
         Returns what a manifest says of each file that has rows.
         """
-        weeks = mondays(rows["target_end_date"])
+        weeks = mondays(rows[date_column(feed)])
         starts = np.flatnonzero(np.diff(file, prepend=-1).astype(bool) | np.diff(weeks, prepend=0).astype(bool)) if len(file) else []
         lengths = np.diff(np.append(starts, len(file))).astype(int)
-        digests = part_digests(rows, [name for name in rows.column_names if name not in ("predicted", "observed")], lengths.tolist())
+        digests = part_digests(rows, [name for name in rows.column_names if name not in MEASURES], lengths.tolist())
         landed: dict[int, dict[str, Any]] = {}
         owners = file[starts] if len(file) else []
         for each in np.unique(owners).tolist():
@@ -122,7 +138,7 @@ class Store:
             with _replacing(path) as temporary, LandedFile(temporary, feed, _strata(feed, rows)) as file:
                 for start in range(0, max(rows.num_rows, 1), ROW_GROUP_ROWS):
                     file.write(rows.slice(start, ROW_GROUP_ROWS))
-        dates = rows["target_end_date"].cast(pa.int32()).to_numpy()
+        dates = rows[date_column(feed)].cast(pa.int32()).to_numpy()
         return {
             "landed_sha256": sha256,
             "rows": rows.num_rows,
@@ -213,7 +229,7 @@ def _replacing(path: Path, *, is_lasting: bool = True) -> Iterator[Path]:
 
 
 def landed_relation(con: duckdb.DuckDBPyConnection, feed: str, manifest: pa.Table, home: Path, weeks: Sequence[dt.date] | None) -> str:
-    """Make a view of the landed rows of ``feed`` whose target date falls in ``weeks`` (Mondays; None for all); returns its name."""
+    """Make a view of the landed rows of ``feed`` whose date falls in ``weeks`` (Mondays; None for all); returns its name."""
     wanted = None if weeks is None else {week.isoformat() for week in weeks}
     by_strata: dict[tuple[str, ...], set[str]] = {}
     all_strata: dict[str, None] = {}
@@ -231,7 +247,7 @@ def landed_relation(con: duckdb.DuckDBPyConnection, feed: str, manifest: pa.Tabl
     )
     union = " UNION ALL BY NAME ".join([f"(SELECT {nothing} WHERE FALSE)", *parts])
     view = f"landed_{feed}"
-    where = "" if weeks is None else f" WHERE {_in_weeks(weeks)}"
+    where = "" if weeks is None else f" WHERE {_in_weeks(date_column(feed), weeks)}"
     con.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(view)} AS SELECT {', '.join(names)} FROM ({union}){where}")
     return view
 
@@ -247,7 +263,7 @@ def _part(feed: str, texts: Sequence[str], strata: Sequence[str], paths: Sequenc
     return f"(SELECT {columns} FROM read_parquet([{', '.join(map(literal, paths))}]))"
 
 
-def _in_weeks(weeks: Sequence[dt.date]) -> str:
+def _in_weeks(column: str, weeks: Sequence[dt.date]) -> str:
     """SQL: the target date lies in one of the weeks; neighbouring weeks are one range."""
     ranges: list[tuple[dt.date, dt.date]] = []
     for monday in sorted(set(weeks)):
@@ -256,5 +272,5 @@ def _in_weeks(weeks: Sequence[dt.date]) -> str:
             ranges[-1] = (ranges[-1][0], end)
         else:
             ranges.append((monday, end))
-    tests = [f"(target_end_date >= DATE '{first}' AND target_end_date < DATE '{end}')" for first, end in ranges]
+    tests = [f"({column} >= DATE '{first}' AND {column} < DATE '{end}')" for first, end in ranges]
     return " OR ".join(tests) if tests else "FALSE"

@@ -18,8 +18,8 @@ _SHOWN = 120
 class Context:
     """What a file's place says about its rows. Part of a landing's identity: the same bytes elsewhere may mean other rows."""
 
-    shape: Literal["hubverse", "long"]
-    role: Literal["forecasts", "observations", "any"]
+    shape: Literal["hubverse", "long", "wide"]
+    role: Literal["forecasts", "observations", "media", "any"]
     model_id: str | None = None
     reference_date: str | None = None
     as_of: str | None = None
@@ -29,6 +29,8 @@ class Context:
     task_columns: tuple[str, ...] | None = None
     stated: tuple[tuple[str, str], ...] = ()
     """Columns that the names of folders state, as in ``as_of=2025-11-03/``."""
+    media: str | None = None
+    """What ``media.yaml`` says of a wide table, as JSON."""
 
     def identity(self) -> dict[str, Any]:
         """Everything of it, for hashing."""
