@@ -9,7 +9,7 @@ import pytest
 
 from governance_assets.stats.explained_share import fold_spread, r_squared
 from governance_assets.stats.media_baselines import BASELINES
-from governance_assets.stats.media_series import MediaSeries, designs, fitted, prediction
+from governance_assets.stats.media_series import MediaSeries, designs, fitted, predictions
 from governance_assets_tests.mmm_data import monday
 
 TRAIN, WEEKS = 60, 70
@@ -31,7 +31,7 @@ def test_no_later_target_enters_a_prediction(known: MediaSeries, engine: str) ->
     for series in (known, other):
         made = designs(series, TRAIN, engine, 1)
         found = fitted(made, seed=1, chains=2, draws=40) if engine.startswith("bayes") else None
-        means.append(prediction(made, found, engine, TRAIN + 4).mean)
+        means.append(predictions(made, found, engine, [TRAIN + 1, TRAIN + 4])[1].mean)
     np.testing.assert_array_equal(means[0], means[1])
     assert 0 < means[0].mean() < 2 * known.target.max()
 

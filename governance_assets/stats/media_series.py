@@ -49,9 +49,14 @@ class FittedWeeks:
     long: Design
 
 
+def curves_of(engine: str) -> tuple[Curve, ...]:
+    """The curves of an engine's design; engines with the same ones can share it."""
+    return BAYES.get(engine, ("logistic", "hill"))
+
+
 def designs(known: MediaSeries, train: int, engine: str, season_order: int) -> FittedWeeks:
     """Designs for one engine; what never varied in the training weeks is left out. ValueError for data no model can use."""
-    curves = CurvePriors(curves=BAYES.get(engine, ("logistic", "hill")))
+    curves = CurvePriors(curves=curves_of(engine))
     used = {name: values for name, values in known.exposure.items() if np.ptp(values[:train]) != 0}
     controls = {name: values for name, values in known.controls.items() if np.ptp(values[:train]) != 0}
     columns = _columns(known.weeks, controls, train, season_order)
@@ -72,9 +77,13 @@ def fitted(made: FittedWeeks, *, seed: int, chains: int, draws: int) -> Fit:
     return reaching(fit(made.short, seed=seed, chains=chains, draws=draws), made.long)
 
 
-def prediction(made: FittedWeeks, found: Fit | None, engine: str, week: int) -> Prediction:
-    """What an engine predicts of ``week``, counted from 0; ``found`` is the fit of a Bayesian engine."""
-    return BASELINES[engine](made.long, made.train, np.array([week])) if found is None else predict(found, [week])
+def predictions(made: FittedWeeks, found: Fit | None, engine: str, weeks: Sequence[int]) -> list[Prediction]:
+    """What an engine predicts of each of ``weeks``, counted from 0; ``found`` is the fit of a Bayesian engine."""
+    if found is not None:
+        return [predict(found, [week]) for week in weeks]
+    # A baseline is fitted whenever it predicts: once for all weeks.
+    every = BASELINES[engine](made.long, made.train, np.asarray(weeks))
+    return [Prediction(every.mean[:, [place]], every.deviation[:, [place]]) for place in range(len(weeks))]
 
 
 def _columns(weeks: Sequence[dt.date], controls: Mapping[str, Floats], train: int, season_order: int) -> list[Column]:
