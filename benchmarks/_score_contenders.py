@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LEVELS = (0.01, 0.025, *(round(step / 20, 2) for step in range(1, 20)), 0.975, 0.99)
 INTERVALS = ((0.25, 0.75), (0.1, 0.9), (0.025, 0.975))
 HORIZONS, LOCATIONS, MODELS = 4, 50, 20
-MEMORY_LIMIT = "110MB"
+MEMORY_LIMIT = "100MB"
 """What DuckDB may hold; the rest of a large grouping goes to disk. The libraries below it come on top."""
 TASK = ("model_id", "reference_date", "horizon", "location", "target_end_date")
 
