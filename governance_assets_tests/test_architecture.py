@@ -26,7 +26,17 @@ from governance_assets.domains import FLOW
 ROOT = Path(governance_assets.__file__).parent
 NAME = governance_assets.__name__
 
-TOP_LEVEL = {"__init__.py", "py.typed", "cli.py", "contract.py", "definitions.py", "finding.py", "policy.py", "sample.py", "sample_media.py"}
+TOP_LEVEL = {
+    "__init__.py",
+    "py.typed",
+    "cli.py",
+    "contract.py",
+    "definitions.py",
+    "finding.py",
+    "policy.py",
+    "sample.py",
+    "sample_media.py",
+}
 PACKAGES = {"stats", "pages", "runtime", "runtime/sources", "runtime/alerts", "runtime/alerts/channels", "runtime/proof", "runtime/replay"}
 NO_MODULES = {"runtime/dagster.yaml"}
 DOMAIN_FILES = {"__init__.py", "contracts.py", "facts.py", "rules.py", "assets.py", "report.py"}
