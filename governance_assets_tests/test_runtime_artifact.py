@@ -18,8 +18,9 @@ from governance_assets.contract import Contract, field
 from governance_assets.finding import Finding, Rule
 from governance_assets.policy import CalibrationPolicy, Policy
 from governance_assets.runtime import checks
-from governance_assets.runtime.artifact import DECLARATIONS, Past, Run, artifact, materialize
+from governance_assets.runtime.artifact import DECLARATIONS, Landed, LandedPast, Past, Run, artifact, materialize, used_by
 from governance_assets.runtime.automation import RANGE_END, RANGE_START, ranges, stale_weeks
+from governance_assets.runtime.ledger import Input
 from governance_assets.runtime.settings import Settings
 from governance_assets.runtime.workspace import Workspace
 
@@ -228,3 +229,11 @@ def test_rows_of_a_week_that_was_not_asked_for_are_refused_and_not_dropped(toys)
 def with_signature(declaration, like):
     declaration.compute.__signature__ = inspect.signature(like)
     return declaration
+
+
+def test_a_week_is_made_from_its_own_landed_rows_or_from_all_up_to_it() -> None:
+    landed = [(week, Input("feed", "file.csv", 0, week)) for week in ("2025-01-06", "2025-01-13", "2025-01-20")]
+    own = [(key, one.sha256) for key, one in used_by(Landed, landed, ["2025-01-13"])]
+    past = [(key, one.sha256) for key, one in used_by(LandedPast, landed, ["2025-01-13"])]
+    assert own == [("2025-01-13", "2025-01-13")]
+    assert past == [("2025-01-13", "2025-01-06"), ("2025-01-13", "2025-01-13")]

@@ -73,6 +73,10 @@ class Past(View):
     """Rows of an earlier artifact for every recorded partition up to the last asked one."""
 
 
+class LandedPast(Landed, Past):
+    """Typed rows of the landed files of a feed of every week up to the last asked one."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What a computation may look at besides its inputs."""
@@ -316,15 +320,21 @@ class _Inputs:
             return self._workspace.policy
         if issubclass(wanted, Section):
             return next(section for _, section in self._workspace.policy if isinstance(section, wanted))
-        hand = {Landed: self._landed, Same: self._same, Past: self._past}
+        hand = {Landed: self._landed, LandedPast: self._landed_past, Same: self._same, Past: self._past}
         return hand[wanted](parameter.name)
 
     def _landed(self, feed: str) -> Landed:
         is_touched = self._use(Landed, recorded_inputs(self._workspace.history, feed, Landed))
-        manifest = self._workspace.history.rows(feed)
-        weeks = [dt.date.fromisoformat(key) for key in self._keys]
-        view = landed_relation(self._connection, feed, manifest, self._workspace.settings.home, weeks)
-        return Landed(view, not is_touched)
+        return Landed(self._landed_view(feed, self._keys), not is_touched)
+
+    def _landed_past(self, feed: str) -> LandedPast:
+        recorded = recorded_inputs(self._workspace.history, feed, LandedPast)
+        is_touched = self._use(LandedPast, recorded)
+        return LandedPast(self._landed_view(feed, {key for key, _ in recorded if key <= max(self._keys)}), not is_touched)
+
+    def _landed_view(self, feed: str, keys: Collection[str]) -> str:
+        weeks = sorted(map(dt.date.fromisoformat, keys))
+        return landed_relation(self._connection, feed, self._workspace.history.rows(feed), self._workspace.settings.home, weeks)
 
     def _same(self, name: str) -> Same:
         recorded = recorded_inputs(self._workspace.history, name, Same)

@@ -1,0 +1,1 @@
+"""Media-mix models: does the model still predict, and agree with itself?"""

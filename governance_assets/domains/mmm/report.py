@@ -1,0 +1,175 @@
+"""The page of media-mix models, the headline figures of their artifacts, and the plots shown beside a materialization.
+
+Belongs here: choosing, sorting and wording of recorded figures. Does not belong here: computing or judging them, or markup.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Plot = dict[str, Any]
+
+_ENGINES = ("bayes", "bayes_logistic", "searched_nnls", "ridge")
+_MODELS = {
+    "bayes": "Bayesian, averaged over curves",
+    "bayes_logistic": "Bayesian, logistic curve",
+    "searched_nnls": "non-negative least squares",
+    "ridge": "ridge",
+    "seasonal_naive": "seasonal naive",
+    "trailing_mean": "trailing mean",
+}
+_RULES = {
+    "improves_on_the_baseline": "improvement",
+    "explains_out_of_sample": "R²",
+    "beats_every_baseline": "against baselines",
+    "two_windows_agree": "two windows",
+    "mape_is_low": "MAPE",
+    "folds_agree": "folds",
+}
+_MOST_TENANTS = 6
+_INTRO = (
+    "A media-mix model is worth what it predicts of weeks it has not seen. Every engine is fitted to earlier weeks only and refitted as "
+    "weeks come in; its predictions are held against what came true, and against baselines that know nothing of media. A small error "
+    "alone says nothing of the return on media: engines that predict alike can credit channels quite differently."
+)
+
+
+def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime) -> dict[str, Any]:
+    """The page model: acceptance, backtests and predictions, for the newest recorded week."""
+    backtests, predictions = tables["mmm_backtest"], tables["media_predictions"]
+    newest = pc.max(backtests["week"]).as_py() if backtests.num_rows else None
+    reach = f"Newest week: {newest}." if newest else "No week is predicted yet: a model needs a year of weeks first."
+    sections = [_acceptance_section(findings, newest), _backtest_section(backtests, newest), _prediction_section(predictions)]
+    return {"title": "Media mix", "intro": f"{_INTRO}\n\n{reach} As of {as_of.date()}.", "sections": sections}
+
+
+def headline_of_predictions(rows: pa.Table) -> tuple[str, int, None]:
+    """How many tenants have a prediction."""
+    made = rows.filter(pc.is_valid(rows["median"]))
+    return "tenants_predicted", len(pc.unique(made["tenant"])), None
+
+
+def headline_of_backtest(rows: pa.Table) -> tuple[str, float | None, str | None]:
+    """wMAPE of the best known engine, of the tenant in the middle, over the longest window."""
+    chosen = rows.filter(pc.and_(pc.equal(rows["engine"], _engine(rows)), pc.equal(rows["window"], _longest(rows))))
+    value = pc.quantile(chosen["wmape"], 0.5)[0].as_py() if chosen.num_rows else None
+    return "median_wmape", None if value is None else float(value), "fraction"
+
+
+def backtest_plots(rows_of: Callable[[str], pa.Table]) -> dict[str, Plot]:
+    """The plot beside a materialization of the backtest: improvement over time."""
+    rows = rows_of("mmm_backtest")
+    return {"improvement_over_time": _improvement_plot(rows)} if rows.num_rows else {}
+
+
+# ---------------------------------------------------------------- sections
+
+
+def _acceptance_section(findings: pa.Table, newest: dt.date | None) -> dict[str, Any]:
+    here = findings.filter(pc.equal(findings["partition_key"], str(newest)))
+    fleet = here.filter(pc.equal(here["rule"], "fleet_is_predicted")).to_pylist()
+    rows = here.filter(pc.is_in(here["rule"], pa.array(list(_RULES)))).to_pylist()
+    found = {(row["subject"], row["rule"]): row for row in rows}
+    columns: list[Any] = ["tenant"]
+    for rule, word in _RULES.items():
+        unit = None if rule == "beats_every_baseline" else "fraction"
+        columns += [{"name": word, "unit": unit} if unit else word, {"name": f"{word} verdict", "kind": "verdict"}]
+    table_rows = []
+    for tenant in sorted({row["subject"] for row in rows}):
+        cells = [found.get((tenant, rule), {}) for rule in _RULES]
+        table_rows.append((tenant, *(part for cell in cells for part in (cell.get("value"), cell.get("outcome", "unknown")))))
+    text = " ".join(f"{row['message']}." for row in fleet) or "Nothing is judged yet."
+    note = (
+        "Improvement of the MAE over the baseline; out-of-sample R²; how many times a baseline's MAPE is that of the engine, for the "
+        "baseline that comes closest; difference of R² to the window before; MAPE; standard deviation of R² over folds."
+    )
+    return {"title": "Acceptance", "text": text, "table": {"columns": columns, "rows": table_rows, "note": note}}
+
+
+def _backtest_section(backtests: pa.Table, newest: dt.date | None) -> dict[str, Any]:
+    if newest is None:
+        return {"title": "Backtests", "text": "No backtest is recorded yet."}
+    window = _longest(backtests)
+    here = backtests.filter(pc.and_(pc.equal(backtests["week"], newest), pc.equal(backtests["window"], window))).to_pylist()
+    here.sort(key=lambda row: (row["tenant"], row["crps"] is None, row["crps"], row["engine"]))
+    shares = ("wMAPE", "coverage", "R²", "improvement")
+    columns = ["tenant", "engine", "weeks", "MAE", "RMSE", "bias", "CRPS", "ELPD", *({"name": name, "unit": "fraction"} for name in shares)]
+    return {
+        "title": "Backtests",
+        "text": f"The last {window.removeprefix('trailing_')} predicted weeks; the lowest CRPS of each tenant first.",
+        "plot": _improvement_plot(backtests),
+        "table": {
+            "columns": columns,
+            "rows": [_backtest_row(row) for row in here],
+            "note": "MAE, RMSE, bias and CRPS in the unit of the target. ELPD is the sum of log predictive densities; the higher of two "
+            "engines on the same weeks is better. Coverage is of the central predictive interval.",
+        },
+    }
+
+
+def _backtest_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    figures = (row[name] for name in ("mae", "rmse", "bias", "crps", "elpd", "wmape", "coverage", "r2", "mae_improvement"))
+    return (row["tenant"], _MODELS.get(row["engine"], row["engine"]), row["n"], *figures)
+
+
+def _prediction_section(predictions: pa.Table) -> dict[str, Any]:
+    made = predictions.filter(pc.is_valid(predictions["median"]))
+    engine = _engine(made)
+    own = made.filter(pc.equal(made["engine"], engine))
+    tenants = sorted(pc.unique(own["tenant"]).to_pylist())
+    shown = tenants[:_MOST_TENANTS]
+    left = f" Shown are {len(shown)} of {len(tenants)} tenants." if len(tenants) > len(shown) else ""
+    text = f"{_MODELS.get(engine, engine).capitalize()}: what was predicted of each week, with its interval, and what came true.{left}"
+    plots = [_fan_plot(own.filter(pc.equal(own["tenant"], tenant)).sort_by("week"), tenant) for tenant in shown]
+    return {"title": "Predictions", "text": text if shown else "Nothing is predicted yet.", "plots": plots}
+
+
+# ---------------------------------------------------------------- plots
+
+
+def _fan_plot(rows: pa.Table, tenant: str) -> Plot:
+    weeks = rows["week"].to_pylist()
+    predicted = {name: rows[column].to_pylist() for name, column in (("y", "median"), ("lower", "lower"), ("upper", "upper"))}
+    return {
+        "kind": "lines",
+        "title": f"Predicted and observed: {tenant}",
+        "x_label": "week",
+        "series": [{"name": "predicted", "x": weeks} | predicted, {"name": "observed", "x": weeks, "y": rows["observed"].to_pylist()}],
+    }
+
+
+def _improvement_plot(backtests: pa.Table) -> Plot:
+    engine, window = _engine(backtests), _longest(backtests)
+    own = backtests.filter(pc.and_(pc.equal(backtests["engine"], engine), pc.equal(backtests["window"], window))).sort_by("week")
+    series = []
+    for tenant in sorted(pc.unique(own["tenant"]).to_pylist())[:_MOST_TENANTS]:
+        rows = own.filter(pc.equal(own["tenant"], tenant))
+        series.append({"name": tenant, "x": rows["week"].to_pylist(), "y": rows["mae_improvement"].to_pylist()})
+    return {
+        "kind": "lines",
+        "title": "Improvement of the MAE over the baseline",
+        "subtitle": f"last {window.removeprefix('trailing_')} predicted weeks",
+        "unit": "fraction",
+        "x_label": "week",
+        "series": series,
+        "references": [{"value": 0.0, "label": "no better"}],
+    }
+
+
+# ---------------------------------------------------------------- choosing
+
+
+def _engine(rows: pa.Table) -> str:
+    """The engine to show: the first of those that use media, else any."""
+    known: Sequence[str] = sorted(pc.unique(rows["engine"]).to_pylist())
+    return next((engine for engine in _ENGINES if engine in known), next(iter(known), ""))
+
+
+def _longest(rows: pa.Table) -> str:
+    windows = pc.unique(rows["window"]).to_pylist()
+    return str(max(windows, key=lambda window: int(window.removeprefix("trailing_")), default=""))

@@ -1,0 +1,174 @@
+"""Verdicts on media-mix models: whether backtests are accepted, tenant by tenant and over the fleet.
+
+Belongs here: comparing recorded figures with the policy. Does not belong here: computing them (``facts.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from governance_assets.finding import Finding, Rule
+from governance_assets.policy import MmmPolicy
+from governance_assets.stats.limits import above, below
+
+EVERY_ENGINE_PREDICTS = Rule(
+    name="every_engine_predicts",
+    requirement="every engine of the policy makes a prediction of the week",
+    remedy="The message names the series an engine could not use; mend it in the telemetry, or take the engine out of mmm.engines",
+    severity="warn",
+    unit="engines",
+    sources="A33",
+)
+IMPROVES_ON_THE_BASELINE = Rule(
+    name="improves_on_the_baseline",
+    requirement="the relative improvement of the MAE over the baseline is above the limit",
+    remedy="Keep the model from use; compare the weeks with the largest errors with what the baseline predicted there",
+    unit="fraction",
+    sources="A35",
+)
+EXPLAINS_OUT_OF_SAMPLE = Rule(
+    name="explains_out_of_sample",
+    requirement="out-of-sample R² is at least the limit",
+    remedy="Look for drivers of demand that the model does not know; refit with them",
+    unit="fraction",
+    sources="A27",
+)
+BEATS_EVERY_BASELINE = Rule(
+    name="beats_every_baseline",
+    requirement="the MAPE of every baseline is at least the limit times that of the engine",
+    remedy="Use the baseline until the model is better; media that explain nothing add noise",
+    unit="ratio",
+    sources="A27",
+)
+TWO_WINDOWS_AGREE = Rule(
+    name="two_windows_agree",
+    requirement="R² of the window and of the one before differ by no more than the limit",
+    remedy="Compare the two stretches: a change of level or of media mix that the model missed, or too much tuning on the first",
+    unit="fraction",
+    sources="A27",
+)
+MAPE_IS_LOW = Rule(
+    name="mape_is_low",
+    requirement="mean absolute percentage error is at most the limit",
+    remedy="Look at the weeks with the largest relative errors first; small observed values weigh heavily",
+    unit="fraction",
+    sources="A27",
+)
+FOLDS_AGREE = Rule(
+    name="folds_agree",
+    requirement="the standard deviation of R² over folds is at most the limit",
+    remedy="Find the fold that stands out and what happened in it",
+    unit="fraction",
+    sources="A29",
+)
+FLEET_IS_PREDICTED = Rule(
+    name="fleet_is_predicted",
+    requirement="the share of tenants with enough out-of-sample R² is at least the limit",
+    remedy="Begin with the tenants that are closest to the limit; the table of backtests sorts them",
+    unit="fraction",
+    sources="A29",
+)
+IMPROVEMENT_IS_STEADY = Rule(
+    name="improvement_is_steady",
+    requirement="the relative improvement moved by less than the limit since the line before",
+    remedy="No action by itself: see which week entered or left the window, and whether data were restated",
+    severity="warn",
+    unit="fraction",
+    sources="A34",
+)
+
+
+def judge_media_predictions(rows: pa.Table, policy: MmmPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
+    """One finding a tenant: whether all engines could be used."""
+    findings = []
+    for tenant in _distinct(rows["tenant"]):
+        own = rows.filter(pc.equal(rows["tenant"], tenant)).to_pylist()
+        silent = [row for row in own if row["problem"] is not None]
+        why = "; ".join(sorted({f"{row['engine']}: {row['problem']}" for row in silent}))
+        findings.append(EVERY_ENGINE_PREDICTS.judge(tenant, not silent, len(silent), 0, why))
+    return findings
+
+
+def judge_mmm_backtest(rows: pa.Table, policy: MmmPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
+    """The judged engine over the judged window, tenant by tenant, and the fleet."""
+    is_judged = pc.and_(pc.equal(rows["engine"], policy.judged_engine), pc.equal(rows["window"], f"trailing_{policy.judged_window}"))
+    judged = sorted(rows.filter(is_judged).to_pylist(), key=lambda row: str(row["tenant"]))
+    findings = [finding for row in judged for finding in tenant_findings(row, policy)]
+    return [*findings, fleet_is_predicted(judged, policy)]
+
+
+def tenant_findings(row: Mapping[str, Any], policy: MmmPolicy) -> list[Finding]:
+    """All verdicts on one tenant; unknown while the window is not whole."""
+    tenant = str(row["tenant"])
+    least_r2 = policy.min_r2_weather if tenant in policy.weather_sensitive else policy.min_r2
+    gap = _difference(row["r2"], row["validation_r2"])
+    return [
+        _at_least(IMPROVES_ON_THE_BASELINE, row, row["mae_improvement"], policy.min_improvement, is_strict=True),
+        _at_least(EXPLAINS_OUT_OF_SAMPLE, row, row["r2"], least_r2),
+        _at_least(BEATS_EVERY_BASELINE, row, row["least_mape_ratio"], policy.min_mape_ratio),
+        _at_most(TWO_WINDOWS_AGREE, row, gap, policy.max_r2_gap),
+        _at_most(MAPE_IS_LOW, row, row["mape"], policy.max_mape),
+        _at_most(FOLDS_AGREE, row, row["fold_r2_std"], policy.max_fold_r2_std),
+        improvement_is_steady(row, policy),
+    ]
+
+
+def fleet_is_predicted(judged: Sequence[Mapping[str, Any]], policy: MmmPolicy) -> Finding:
+    """Share of tenants with enough R²; unknown when tenants whose window is not whole could turn the verdict."""
+    if not judged:
+        return FLEET_IS_PREDICTED.not_applicable("the fleet", "no tenant has a prediction in this week")
+    known = [row["r2"] for row in judged if _is_whole(row) and row["r2"] is not None]
+    good = sum(not below(r2, policy.fleet_r2) for r2 in known)
+    least, most = good / len(judged), (good + len(judged) - len(known)) / len(judged)
+    is_open = below(least, policy.min_fleet_share) != below(most, policy.min_fleet_share)
+    why = f"{good} of {len(judged)} tenants" + (f", {len(judged) - len(known)} unknown" if len(known) < len(judged) else "")
+    return FLEET_IS_PREDICTED.judge(
+        "the fleet", None if is_open else not below(least, policy.min_fleet_share), least, policy.min_fleet_share, why
+    )
+
+
+def improvement_is_steady(row: Mapping[str, Any], policy: MmmPolicy) -> Finding:
+    """Whether the improvement stayed where it was; a first line has nothing to be held against."""
+    change = row["mae_improvement_change"]
+    if change is None:
+        return IMPROVEMENT_IS_STEADY.not_applicable(str(row["tenant"]), "this is the first line, or one of the two has no figure")
+    if not _is_whole(row):
+        return IMPROVEMENT_IS_STEADY.judge(str(row["tenant"]), None, abs(change), policy.max_improvement_change, _too_few(row))
+    holds = bool(below(abs(change), policy.max_improvement_change))
+    return IMPROVEMENT_IS_STEADY.judge(str(row["tenant"]), holds, abs(change), policy.max_improvement_change)
+
+
+def _at_least(rule: Rule, row: Mapping[str, Any], value: float | None, limit: float, is_strict: bool = False) -> Finding:
+    return _held(rule, row, value, limit, value is not None and bool(above(value, limit) if is_strict else not below(value, limit)))
+
+
+def _at_most(rule: Rule, row: Mapping[str, Any], value: float | None, limit: float) -> Finding:
+    return _held(rule, row, value, limit, value is not None and not above(value, limit))
+
+
+def _held(rule: Rule, row: Mapping[str, Any], value: float | None, limit: float, holds: bool) -> Finding:
+    if not _is_whole(row):
+        return rule.judge(str(row["tenant"]), None, value, limit, _too_few(row))
+    if value is None:
+        return rule.judge(str(row["tenant"]), None, None, limit, "the window does not give this figure")
+    return rule.judge(str(row["tenant"]), holds, value, limit)
+
+
+def _is_whole(row: Mapping[str, Any]) -> bool:
+    return bool(row["n_missing"] == 0)
+
+
+def _too_few(row: Mapping[str, Any]) -> str:
+    return f"not enough data: {row['n']} of {row['n'] + row['n_missing']} weeks are predicted and observed"
+
+
+def _difference(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else abs(one - other)
+
+
+def _distinct(values: pa.ChunkedArray) -> list[Any]:
+    return sorted(pc.unique(values).to_pylist())

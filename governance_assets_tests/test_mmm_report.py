@@ -1,0 +1,95 @@
+"""The page of media-mix models says what the recorded rows say, in shapes the site can draw."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from governance_assets.contract import conform, empty
+from governance_assets.domains.mmm import facts, report, rules
+from governance_assets.domains.mmm.contracts import MediaPredictions, MmmBacktest
+from governance_assets.finding import Finding
+from governance_assets.pages import plots
+from governance_assets.pages.model import Page, page_from
+from governance_assets.policy import MmmPolicy
+from governance_assets_tests.mmm_data import WEEKS, media_table, monday
+
+AS_OF = dt.datetime(2025, 10, 6, tzinfo=dt.UTC)
+POLICY = MmmPolicy(engines=("bayes", "seasonal_naive", "trailing_mean"), refit_every_weeks=26, chains=2, draws=64)
+NEWEST = monday(WEEKS - 1)
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pa.Table]:
+    con = duckdb.connect()
+    con.register("media", media_table(tenants=2))
+    weeks = [monday(place) for place in range(WEEKS)]
+    predictions = conform(MediaPredictions, facts.media_predictions(con, "media", weeks, POLICY))
+    con.register("predictions", predictions)
+    return {
+        "media_predictions": predictions,
+        "mmm_backtest": conform(MmmBacktest, facts.mmm_backtest(con, "predictions", weeks[-3:], POLICY)),
+    }
+
+
+def recorded(findings: list[Finding]) -> pa.Table:
+    rows = [finding.model_dump() | {"partition_key": str(NEWEST)} for finding in findings]
+    return pa.Table.from_pylist(rows) if rows else pa.table({"partition_key": pa.array([], pa.string()), "rule": pa.array([], pa.string())})
+
+
+@pytest.fixture(scope="module")
+def page(tables: dict[str, pa.Table]) -> Page:
+    newest = tables["mmm_backtest"].filter(pc.equal(tables["mmm_backtest"]["week"], NEWEST))
+    return page_from(report.page(tables, recorded(rules.judge_mmm_backtest(newest, POLICY, str(NEWEST))), AS_OF))
+
+
+def test_the_page_names_its_week_and_draws_every_plot(tables: dict[str, pa.Table], page: Page) -> None:
+    assert f"Newest week: {NEWEST}" in page.intro
+    described = report.page(tables, recorded([]), AS_OF)["sections"]
+    drawn = [plots.svg(plot, plots.NARROW) for section in described for plot in [section.get("plot"), *section.get("plots", [])] if plot]
+    assert len(drawn) == 3
+    assert all(text.startswith("<svg") for text in drawn)
+
+
+def test_every_tenant_is_accepted_or_not(page: Page) -> None:
+    table = page.sections[0].table
+    assert table is not None
+    assert [row[0] for row in table.rows] == ["tenant-0", "tenant-1"]
+    assert all(row[1] > 0 and row[2] == "pass" for row in table.rows)
+    assert "the fleet meets" in page.sections[0].text
+
+
+def test_backtests_stand_with_the_best_first(page: Page) -> None:
+    table = page.sections[1].table
+    assert table is not None
+    assert len(table.rows) == 6
+    assert table.rows[0][:3] == ("tenant-0", "Bayesian, averaged over curves", 26)
+
+
+def test_the_headlines(tables: dict[str, pa.Table]) -> None:
+    name, value, unit = report.headline_of_backtest(tables["mmm_backtest"])
+    assert (name, unit) == ("median_wmape", "fraction")
+    assert isinstance(value, float)
+    assert 0 < value < 0.1
+    assert report.headline_of_predictions(tables["media_predictions"]) == ("tenants_predicted", 2, None)
+    assert report.headline_of_backtest(empty(MmmBacktest)) == ("median_wmape", None, "fraction")
+
+
+def test_the_plot_beside_a_materialization(tables: dict[str, pa.Table]) -> None:
+    assert list(report.backtest_plots(tables.__getitem__)) == ["improvement_over_time"]
+    assert report.backtest_plots(lambda _: empty(MmmBacktest)) == {}
+
+
+def test_a_page_without_rows_says_so() -> None:
+    nothing = {"media_predictions": empty(MediaPredictions), "mmm_backtest": empty(MmmBacktest)}
+    page = page_from(report.page(nothing, recorded([]), AS_OF))
+    assert "No week is predicted yet" in page.intro
+    assert [section.text for section in page.sections] == [
+        "Nothing is judged yet.",
+        "No backtest is recorded yet.",
+        "Nothing is predicted yet.",
+    ]
