@@ -136,8 +136,8 @@ def test_the_planted_delivery_alerts_in_its_week_and_recovers_in_the_next(govern
 
 def test_every_incident_is_listed_and_everything_due_is_recorded(governed: Governed) -> None:
     told = governed.sql(
-        """SELECT DISTINCT incident FROM alerts WHERE kind = 'failing' AND incident NOT IN (SELECT incident FROM alerts WHERE kind = 'recovered')
-           ORDER BY incident"""
+        """SELECT DISTINCT incident FROM alerts WHERE kind = 'failing'
+           AND incident NOT IN (SELECT incident FROM alerts WHERE kind = 'recovered') ORDER BY incident"""
     )
     assert governed.sql("SELECT incident FROM escalations ORDER BY incident") == told
     assert len(told) > 10
