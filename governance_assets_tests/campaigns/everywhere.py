@@ -38,7 +38,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (telemetry / "forecasts" / "broken.parquet").write_bytes(b"no parquet")
     policy = telemetry / "governance.yaml"
     intervals = f"alerts:\n  drain_interval_s: {INTERVAL_S}\n  reconcile_interval_s: {INTERVAL_S}\n  suppression_minutes: 0\n"
-    policy.write_text(policy.read_text() + intervals)
+    at_night_as_by_day = '  quiet_start: "06:00"\n  quiet_end: "06:00"\n'
+    policy.write_text(policy.read_text() + intervals + at_night_as_by_day)
     (folder / "trouble").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GOVERNANCE_HOME", str(folder / "home"))
