@@ -21,8 +21,7 @@ from governance_assets.runtime.artifact import (
     PARTITIONS,
     Declaration,
     Landed,
-    head_inputs,
-    landed_inputs,
+    recorded_inputs,
     used_by,
 )
 from governance_assets.runtime.ledger import Input, inputs_text, sha256
@@ -258,11 +257,9 @@ def expected_inputs(workspace: Workspace, declaration: Declaration) -> dict[str,
     last = open_week(workspace.as_of).isoformat()
     recorded: dict[str, list[tuple[str, Input]]] = {}
     for name, kind in declaration.inputs.items():
-        if issubclass(kind, Landed):
-            landed = landed_inputs(workspace.history.rows(name), name)
-            recorded[name] = [(week, used) for week, used in landed if FIRST_WEEK.isoformat() <= week <= last]
-        else:
-            recorded[name] = list(head_inputs(workspace.history, name).items())
+        known = recorded_inputs(workspace.history, name, kind)
+        is_landed = issubclass(kind, Landed)  # files may hold weeks that are not on the calendar
+        recorded[name] = [(week, used) for week, used in known if not is_landed or FIRST_WEEK.isoformat() <= week <= last]
     found: dict[str, set[Input]] = {week: set() for inputs in recorded.values() for week, _ in inputs}
     for name, kind in declaration.inputs.items():
         for week, used in used_by(kind, recorded[name], found):

@@ -200,8 +200,10 @@ class History:
             return sandbox.answer(query, schemas, lambda name: self._view(name, as_of))
 
     def _view(self, name: str, as_of: dt.datetime | None) -> pa.Table:
-        if name in ("ledger", "alerts"):
-            return self.ledger(as_of=as_of) if name == "ledger" else self.alerts(as_of=as_of)
+        if name == "ledger":
+            return self.ledger(as_of=as_of)
+        if name == "alerts":
+            return self.alerts(as_of=as_of)
         if name in ("seals", "policies"):
             clock_column = "sealed_at" if name == "seals" else "recorded_at"
             condition, parameters = ("true", []) if as_of is None else (f"{clock_column} <= ?", [as_of])

@@ -265,6 +265,11 @@ def findings_table(findings: Sequence[Finding], row: Mapping[str, Any]) -> pa.Ta
     return pa.table([columns[name] for name in FINDINGS.names], schema=FINDINGS)
 
 
+def findings_of(rows: pa.Table) -> list[Finding]:
+    """The findings that ``rows`` of the history keep, in their order."""
+    return [Finding(**row) for row in rows.select(list(Finding.model_fields)).to_pylist()]
+
+
 def _column(name: str, findings: Sequence[Finding]) -> list[Any]:
     values = [getattr(finding, name) for finding in findings]
     return [storable(value) if isinstance(value, str) else value for value in values]

@@ -23,6 +23,7 @@ from governance_assets.pages.site import build
 from governance_assets.pages.wording import figure, verdict_of
 from governance_assets.runtime.artifact import DECLARATIONS, Declaration
 from governance_assets.runtime.history import Head, History
+from governance_assets.runtime.ledger import findings_of
 from governance_assets.runtime.proof.seals import newest
 from governance_assets.runtime.workspace import Workspace
 
@@ -38,8 +39,9 @@ def states(workspace: Workspace) -> tuple[ArtifactState, ...]:
 def _findings_of(history: History, artifact: str) -> dict[str, tuple[Finding, ...]]:
     """The findings that hold now, by partition."""
     found: dict[str, list[Finding]] = {}
-    for row in history.findings(artifact).to_pylist():
-        found.setdefault(row["partition_key"], []).append(Finding(**{name: row[name] for name in Finding.model_fields}))
+    rows = history.findings(artifact)
+    for key, finding in zip(rows["partition_key"].to_pylist(), findings_of(rows), strict=True):
+        found.setdefault(key, []).append(finding)
     return {key: tuple(values) for key, values in found.items()}
 
 

@@ -25,7 +25,7 @@ class Workspace:
     def __init__(self, settings: Settings, policy: Policy | None = None) -> None:
         self.settings = settings
         self.policy = settings.policy() if policy is None else policy
-        self.policy_sha256 = digest(self.policy)
+        self.policy_sha256, self._policy_text = digest(self.policy), judging_text(self.policy)
         self.as_of = settings.looks_from(self.policy)
         self._intake: tuple[str, Intake] | None = None
 
@@ -58,7 +58,7 @@ class Workspace:
             policy_sha256=self.policy_sha256,
             source_commands=(tags.get(COMMAND_TAG, f"dagster run {run_id}"),),
             committed_by=tags.get(ORIGIN_TAG, "dagster"),
-            policy_text=judging_text(self.policy),
+            policy_text=self._policy_text,
             alerting=Alerting.by(self.policy.alerts, self.present),
         )
 

@@ -12,9 +12,8 @@ from typing import Any
 
 from governance_assets.contract import WHOLE
 from governance_assets.runtime.alerts.incidents import Incident
-from governance_assets.runtime.alerts.transitions import key_of
+from governance_assets.runtime.alerts.transitions import SEVERITIES, key_of
 
-SEVERITIES = ("error", "warn", "info")
 OPENING = ("failing", "worse", "unknown")
 CHANGES = (*OPENING, "recovered")
 _CALM = ("recovered", "reminder", "notice")

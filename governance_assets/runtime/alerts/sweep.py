@@ -13,19 +13,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance_assets import domains
 from governance_assets.contract import WHOLE, registry
 from governance_assets.domains import FLOW
-from governance_assets.finding import Finding
 from governance_assets.pages.wording import VERDICTS, count, verdict_of
 from governance_assets.policy import Policy
 from governance_assets.runtime import calendar
 from governance_assets.runtime.alerts.escalation import overdue_steps
 from governance_assets.runtime.alerts.incidents import Incident, incidents
 from governance_assets.runtime.alerts.transitions import STATE_KINDS, Alerting, Kind, NewAlert, key_of, states_after
+from governance_assets.runtime.ledger import findings_of
 from governance_assets.runtime.periods import partition_end
 from governance_assets.runtime.workspace import ORIGIN_TAG, Workspace
 
@@ -181,11 +180,7 @@ def _verdict(workspace: Workspace, artifact: str) -> str:
     if not closed:
         return ""
     newest = max(closed)
-    found = _findings(findings.filter(pc.equal(findings["partition_key"], newest)))
+    found = findings_of(findings.filter(pc.equal(findings["partition_key"], newest)))
     failed = [finding for finding in found if finding.is_failure]
     shown = artifact if newest == WHOLE else f"{artifact} {newest}"
     return f"{shown}: {VERDICTS[verdict_of(found)].word}" + (f", {len(failed)} of {count(len(found), 'finding')} failed" if failed else "")
-
-
-def _findings(rows: pa.Table) -> list[Finding]:
-    return [Finding(**{name: row[name] for name in Finding.model_fields}) for row in rows.to_pylist()]

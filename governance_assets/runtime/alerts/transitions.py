@@ -41,7 +41,8 @@ Key = tuple[str, str, str]
 STATE_KINDS = ("failing", "worse", "recovered", "unknown", "quiet")
 """The kinds of row that say in which state a subject is; the others are said about its incident."""
 _RANKS = {"pass": 0, "not_applicable": 0, "unknown": 1, "fail": 2, "error": 3}
-_SEVERITIES = {"info": 0, "warn": 1, "error": 2}
+SEVERITIES = ("error", "warn", "info")
+"""From the loudest on."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def _worst_by_subject(evaluation: Evaluation) -> dict[Key, Finding]:
 
 
 def _rank(finding: Finding) -> tuple[int, int]:
-    return _RANKS[finding.outcome], _SEVERITIES[finding.severity]
+    return _RANKS[finding.outcome], -SEVERITIES.index(finding.severity)
 
 
 def _change(
@@ -301,7 +302,7 @@ def _unjudged(evaluation: Evaluation, key: Key, state: State, kind: Kind, outcom
 
 
 def _is_worse(finding: Finding, state: State, ratio: float) -> bool:
-    if _RANKS[finding.outcome] > _RANKS[state.told] or _SEVERITIES[finding.severity] > _SEVERITIES[state.severity]:
+    if _RANKS[finding.outcome] > _RANKS[state.told] or SEVERITIES.index(finding.severity) < SEVERITIES.index(state.severity):
         return True
     distances = [abs(one.value - one.limit) if one.value is not None and one.limit is not None else math.nan for one in (finding, state)]
     return distances[0] > distances[1] * (1 + ratio)  # never true of a figure that is missing

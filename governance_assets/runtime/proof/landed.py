@@ -9,15 +9,13 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from governance_assets.runtime.proof.reading import BROKEN
 from governance_assets.runtime.sources.keys import KEYED, with_keys
-from governance_assets.runtime.sources.landing import MEASURES, date_column, iso, mondays
-from governance_assets.stats.digest import part_digests
+from governance_assets.runtime.sources.landing import date_column, digests_by_week
 
 MANIFEST = ("landed_path", "weeks", "week_digests", "strata")
 """The columns by which a manifest is known."""
@@ -61,11 +59,7 @@ def problem(home: Path, landing: Landing) -> str | None:
 def _difference(rows: pa.Table, landing: Landing) -> str | None:
     keys = KEYED.get(landing.feed, ())
     own = rows.select([name for name in rows.column_names if name not in keys])
-    weeks = mondays(own[date_column(landing.feed)])
-    starts = np.flatnonzero(np.diff(weeks, prepend=weeks[:1] - 1)) if len(weeks) else np.zeros(0, dtype=np.int64)
-    lengths = np.diff(np.append(starts, len(weeks))).tolist()
-    digests = part_digests(own, [name for name in own.column_names if name not in MEASURES], lengths)
-    found = list(zip([iso(weeks[at]) for at in starts], digests, strict=True))
+    found = digests_by_week(own, date_column(landing.feed))
     expected = list(zip(landing.weeks, landing.digests, strict=True))
     wrong = sorted(set(found) ^ set(expected))
     if wrong or len(found) != len(expected):

@@ -21,8 +21,8 @@ from governance_assets.runtime.artifact import DECLARATIONS, Declaration, Landed
 from governance_assets.runtime.history import History, Input
 from governance_assets.runtime.periods import next_week
 from governance_assets.runtime.replay.past import SHORT, HistoryThen
-from governance_assets.runtime.sources.landing import LANDED, MEASURES, VERSION_COLUMN, date_column, iso, mondays
-from governance_assets.stats.digest import part_digests, table_digest
+from governance_assets.runtime.sources.landing import LANDED, VERSION_COLUMN, date_column, digests_by_week, mondays
+from governance_assets.stats.digest import table_digest
 
 TICK = dt.timedelta(microseconds=1)
 OTHER_MOMENTS = 50
@@ -146,11 +146,7 @@ def _week_digests(path: Path, date: str, own: set[str], weeks: Collection[str]) 
     first, last = (dt.date.fromisoformat(week) for week in (min(weeks), max(weeks)))
     span = [(date, ">=", first), (date, "<", next_week(last))]
     rows = pq.read_table(path, columns=[name for name in pq.read_schema(path).names if name in own], filters=span)
-    mondays_of_rows = mondays(rows[date])
-    names, lengths = np.unique(mondays_of_rows, return_counts=True)
-    ordered = rows.take(pa.array(np.argsort(mondays_of_rows, kind="stable")))
-    digests = part_digests(ordered, [name for name in rows.column_names if name not in MEASURES], lengths.tolist())
-    return dict(zip(map(iso, names), digests, strict=True))
+    return dict(digests_by_week(rows.take(pa.array(np.argsort(mondays(rows[date]), kind="stable"))), date))
 
 
 def changed_rows(declaration: Declaration, history: History, used: Used) -> Iterator[str]:

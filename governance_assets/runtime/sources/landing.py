@@ -82,6 +82,15 @@ def mondays(dates: pa.ChunkedArray) -> Numbers:
     return days - (days + _DAYS_TO_MONDAY) % 7
 
 
+def digests_by_week(rows: pa.Table, date: str) -> list[tuple[str, str]]:
+    """The Monday and the digest of each run of ``rows`` of one week by the column ``date``: what a manifest records of a landed file."""
+    weeks = mondays(rows[date])
+    starts = np.flatnonzero(np.diff(weeks, prepend=weeks[:1] - 1)) if len(weeks) else np.zeros(0, dtype=np.int64)
+    lengths = np.diff(np.append(starts, len(weeks))).tolist()
+    digests = part_digests(rows, [name for name in rows.column_names if name not in MEASURES], lengths)
+    return list(zip([iso(weeks[at]) for at in starts], digests, strict=True))
+
+
 def iso(day: int) -> str:
     """An ISO date from days since 1970."""
     return (dt.date(1970, 1, 1) + dt.timedelta(days=int(day))).isoformat()
