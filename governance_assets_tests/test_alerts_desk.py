@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from governance_assets.cli import main
-from governance_assets.policy import AlertsPolicy, ChannelPolicy, Route
+from governance_assets.policy import AlertsPolicy
+from governance_assets.policy.alerts import ChannelPolicy, Route
 from governance_assets.runtime.alerts import desk
 from governance_assets.runtime.alerts.channels import DeliveryError
 from governance_assets.runtime.alerts.drain import Drainer

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from governance_assets.pages.messages import Message, to_json
-from governance_assets.policy import AlertsPolicy, ChannelPolicy, Route
+from governance_assets.policy import AlertsPolicy
+from governance_assets.policy.alerts import ChannelPolicy, Route
 from governance_assets.runtime.alerts.channels import DeliveryError, NotConfigured
 from governance_assets.runtime.alerts.delivery import DeliveryStore
 from governance_assets.runtime.alerts.delivery_file import DeliveryUnreadable

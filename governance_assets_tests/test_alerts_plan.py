@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance_assets.policy import AlertsPolicy, Route
+from governance_assets.policy import AlertsPolicy
+from governance_assets.policy.alerts import Route
 from governance_assets.runtime.alerts.causes import closure
 from governance_assets.runtime.alerts.ceiling import Load, share
 from governance_assets.runtime.alerts.plan import Held, Plan, channels_for, plan, quiet_until

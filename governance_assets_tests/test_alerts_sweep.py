@@ -16,7 +16,8 @@ import pytest
 from governance_assets import contract as contracts
 from governance_assets.contract import Contract, arrow_schema, field
 from governance_assets.finding import Rule
-from governance_assets.policy import EscalationStep, Policy, policy_from
+from governance_assets.policy import Policy, policy_from
+from governance_assets.policy.alerts import EscalationStep
 from governance_assets.runtime import clock
 from governance_assets.runtime.alerts import escalation
 from governance_assets.runtime.alerts.incidents import incidents

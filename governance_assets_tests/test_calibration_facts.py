@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from governance_assets.contract import violations
 from governance_assets.domains.calibration import contracts, facts
-from governance_assets.policy import WINDOWS, CalibrationPolicy
+from governance_assets.policy import CalibrationPolicy
+from governance_assets.policy.calibration import WINDOWS
 from governance_assets.stats import quantile_scores, sample_scores
 from governance_assets.stats.windows import first_week
 from governance_assets_tests.calibration_data import calibration, forecast_rows, observed_rows

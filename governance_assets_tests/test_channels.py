@@ -12,7 +12,8 @@ from typing import Any, get_args
 
 import pytest
 
-from governance_assets.policy import AlertsPolicy, ChannelPolicy
+from governance_assets.policy import AlertsPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime import clock
 from governance_assets.runtime.alerts import channels
 from governance_assets.runtime.alerts.channels import LONGEST_PAUSE_S, NotConfigured
@@ -125,7 +126,7 @@ def test_a_package_that_is_not_installed_is_named(
 
 def test_building_channels_loads_no_package_of_theirs() -> None:
     code = (
-        "import json, sys\nfrom pathlib import Path\nfrom governance_assets.policy import ChannelPolicy\n"
+        "import json, sys\nfrom pathlib import Path\nfrom governance_assets.policy.alerts import ChannelPolicy\n"
         "from governance_assets.runtime.alerts import channels\nentries, environment = json.loads(sys.argv[1])\n"
         "[channels.build(ChannelPolicy(**entry), environment, Path('.')) for entry in entries]\n"
         "print([name for name in ('slack_sdk', 'boto3', 'botocore', 'dagster') if name in sys.modules])"

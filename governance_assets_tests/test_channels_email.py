@@ -18,7 +18,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from governance_assets.pages.messages import as_html, as_text, title
-from governance_assets.policy import ChannelPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime.alerts import channels
 from governance_assets.runtime.alerts.channels import Channel
 from governance_assets.runtime.alerts.channels import email as mail

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from governance_assets.pages.messages import as_text, from_json
-from governance_assets.policy import ChannelPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime.alerts import channels
 from governance_assets.runtime.alerts.channels import Channel
 from governance_assets_tests.channel_samples import HOSTILE, hostile, line, message, refusal

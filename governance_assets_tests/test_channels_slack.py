@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from governance_assets.pages.messages import as_slack, title
-from governance_assets.policy import ChannelPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime.alerts import channels
 from governance_assets.runtime.alerts.channels import Channel, slack
 from governance_assets_tests.channel_samples import (

@@ -15,7 +15,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from governance_assets.pages.messages import as_text, title
-from governance_assets.policy import ChannelPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime.alerts import channels
 from governance_assets.runtime.alerts.channels import Channel, sns
 from governance_assets_tests.channel_samples import (

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from governance_assets.pages.messages import as_text, from_json, title
-from governance_assets.policy import ChannelPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime import clock
 from governance_assets.runtime.alerts import channels
 from governance_assets.runtime.alerts.channels import Channel, webhook

@@ -25,7 +25,7 @@ from dagster._utils.error import SerializableErrorInfo
 
 from governance_assets.cli import FAILED, run_and_explain
 from governance_assets.finding import Finding
-from governance_assets.policy import ChannelPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime import automation
 from governance_assets.runtime.alerts.delivery import DeliveryStore, Heartbeat
 from governance_assets.runtime.alerts.sensors import seal_and_drain

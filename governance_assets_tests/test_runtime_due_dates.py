@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance_assets.policy import CalendarPolicy, EscalationStep, policy_from
+from governance_assets.policy import CalendarPolicy, policy_from
+from governance_assets.policy.alerts import EscalationStep
 from governance_assets.runtime import due_dates
 from governance_assets.runtime.periods import WEEKDAYS, half_month_of, quarter_of
 

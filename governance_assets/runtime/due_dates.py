@@ -1,7 +1,7 @@
 """When things are due: the review, the assessment, the sprint and the programme.
 
 Belongs here: date rules as functions of a period or an instant handed in and of the policy. Does not belong here: the
-numbers of a rule (``policy.py``), periods as such (``runtime/periods.py``) or the list of all events (``runtime/calendar.py``).
+numbers of a rule (``policy/``), periods as such (``runtime/periods.py``) or the list of all events (``runtime/calendar.py``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from governance_assets.policy import CalendarPolicy, EscalationStep
+from governance_assets.policy import CalendarPolicy
+from governance_assets.policy.alerts import EscalationStep
 from governance_assets.runtime.periods import (
     DAY,
     FRIDAY,

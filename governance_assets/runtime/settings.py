@@ -1,7 +1,7 @@
 """Where everything is: home, telemetry, history, and the policy in force.
 
 Belongs here: reading the environment, ``governance.yaml`` and the state of the code. Does not belong here: any threshold
-(``policy.py``) or the Dagster instance (``runtime/instance.py``).
+(``policy/``) or the Dagster instance (``runtime/instance.py``).
 """
 
 import datetime as dt

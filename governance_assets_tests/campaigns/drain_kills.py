@@ -39,7 +39,8 @@ from governance_assets.contract import WHOLE, Contract, arrow_schema
 from governance_assets.contract import field as column
 from governance_assets.finding import Rule
 from governance_assets.pages.messages import Message
-from governance_assets.policy import AlertsPolicy, ChannelPolicy, Route
+from governance_assets.policy import AlertsPolicy
+from governance_assets.policy.alerts import ChannelPolicy, Route
 from governance_assets.runtime.alerts import channels
 from governance_assets.runtime.alerts.delivery import Cursor, Delivery, DeliveryStore, Heartbeat
 from governance_assets.runtime.alerts.drain import Drainer

@@ -23,7 +23,8 @@ import pyarrow.compute as pc
 
 from governance_assets.contract import Contract, columns, conform, empty
 from governance_assets.domains.calibration import contracts, rules
-from governance_assets.policy import CalibrationPolicy, EvaluationSet, StratumWindows
+from governance_assets.policy import CalibrationPolicy
+from governance_assets.policy.calibration import EvaluationSet, StratumWindows
 from governance_assets.stats.arrays import Counts, Flags, Floats
 from governance_assets.stats.averages import Average, Averaged, averages, mean_over_groups
 from governance_assets.stats.dependent_mean import MeanShift, mean_shift

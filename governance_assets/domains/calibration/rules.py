@@ -1,7 +1,7 @@
 """When a stated uncertainty holds: coverage, release gate, drift, baseline, levels and observations.
 
 Belongs here: pass or fail of figures that ``facts.py`` computed, held against the policy.
-Does not belong here: computing figures, and the limits themselves (``policy.py``).
+Does not belong here: computing figures, and the limits themselves (``policy/``).
 """
 
 from __future__ import annotations

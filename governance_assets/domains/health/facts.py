@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 
 from governance_assets.contract import arrow_schema
 from governance_assets.domains.health.contracts import Escalations, OperationalHealth
-from governance_assets.policy import MissedActivity, Policy
+from governance_assets.policy import Policy
+from governance_assets.policy.alerts import MissedActivity
 from governance_assets.runtime.alerts.escalation import open_steps, overdue_steps
 from governance_assets.runtime.alerts.incidents import Incident, Note
 from governance_assets.runtime.calendar import Event, Schedule, last_overdue, schedules

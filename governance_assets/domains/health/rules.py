@@ -1,6 +1,6 @@
 """Whether governance itself ran: partitions on time, activities that took place, steps that were taken.
 
-Belongs here: pass or fail of what ``facts.py`` found. Does not belong here: dates and delays (``policy.py`` and the calendar).
+Belongs here: pass or fail of what ``facts.py`` found. Does not belong here: dates and delays (``policy/`` and the calendar).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Verdicts on what arrived: how much was refused, what could not be read, what went missing.
 
-Belongs here: pass or fail, and the next step. Does not belong here: limits (``policy.py``) or counting (``facts.py``).
+Belongs here: pass or fail, and the next step. Does not belong here: limits (``policy/``) or counting (``facts.py``).
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from governance_assets.policy import AlertsPolicy, ChannelPolicy
+from governance_assets.policy import AlertsPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime import clock
 from governance_assets.runtime.alerts import channels, heartbeat, notices
 from governance_assets.runtime.alerts.ceiling import share

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from governance_assets.pages.messages import Line, Message
-from governance_assets.policy import AlertsPolicy, ChannelPolicy
+from governance_assets.policy import AlertsPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime.alerts.channels import NotConfigured
 from governance_assets.runtime.alerts.delivery import Delivery
 from governance_assets.runtime.alerts.plan import message_key

@@ -21,7 +21,7 @@ from urllib.parse import quote, urlsplit
 
 from governance_assets.pages import wording
 from governance_assets.pages.messages import Message
-from governance_assets.policy import ChannelPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime import clock
 
 TIMEOUT_S = 10

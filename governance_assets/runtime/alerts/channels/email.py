@@ -21,7 +21,7 @@ from email.message import EmailMessage
 from urllib.parse import urlsplit
 
 from governance_assets.pages.messages import Message, as_html, as_text, title
-from governance_assets.policy import ChannelPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime.alerts.channels import (
     TIMEOUT_S,
     DeliveryError,

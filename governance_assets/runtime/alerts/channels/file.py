@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from governance_assets.pages.messages import Message, to_json
-from governance_assets.policy import ChannelPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime.alerts.channels import DeliveryError, NotConfigured, needed
 
 

@@ -12,7 +12,7 @@ from http.client import HTTPException
 from typing import Any
 
 from governance_assets.pages.messages import Message, as_slack, slack_escaped, title
-from governance_assets.policy import ChannelPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime.alerts.channels import (
     TIMEOUT_S,
     DeliveryError,

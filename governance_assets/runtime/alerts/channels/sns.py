@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from governance_assets.pages.messages import Message, as_text, title
-from governance_assets.policy import ChannelPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime.alerts.channels import (
     TIMEOUT_S,
     DeliveryError,

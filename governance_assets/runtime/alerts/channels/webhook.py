@@ -34,7 +34,7 @@ from http.client import HTTPException, HTTPMessage
 from typing import IO
 
 from governance_assets.pages.messages import Message, as_text, title, to_json
-from governance_assets.policy import ChannelPolicy
+from governance_assets.policy.alerts import ChannelPolicy
 from governance_assets.runtime import clock
 from governance_assets.runtime.alerts.channels import (
     TIMEOUT_S,

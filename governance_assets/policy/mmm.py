@@ -1,0 +1,71 @@
+"""How media-mix engines are backtested, and when a backtest is accepted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from governance_assets.policy.base import Section, refuse_repeats, setting
+
+MediaEngine = Literal["bayes", "bayes_logistic", "ridge", "searched_nnls", "seasonal_naive", "trailing_mean"]
+
+
+class MmmPolicy(Section):
+    """How media-mix engines are backtested, and when a backtest is accepted."""
+
+    engines: tuple[MediaEngine, ...] = setting(
+        ("bayes", "bayes_logistic", "ridge", "searched_nnls", "seasonal_naive", "trailing_mean"),
+        unit="engines",
+        min_length=1,
+        source="A33 P",
+        why="the Bayesian model averaged over curves and with the logistic curve alone, beside baselines that cost nothing",
+    )
+    judged_engine: MediaEngine = setting("bayes", unit="engine", source="B29 P", why="the engine whose figures budgets rest on")
+    baseline_engine: MediaEngine = setting("trailing_mean", unit="engine", source="A33", why="improvement is stated over the trailing mean")
+    baselines: tuple[MediaEngine, ...] = setting(
+        ("seasonal_naive", "trailing_mean"), unit="engines", min_length=1, source="A27 P", why="what needs no media data to predict"
+    )
+    min_train_weeks: int = setting(52, unit="weeks", ge=8, source="P", why="with less than a year a season cannot be told from media")
+    refit_every_weeks: int = setting(
+        13, unit="weeks", ge=1, source="P", why="four refits a year keep a first run of all weeks cheap; 1 refits before every week"
+    )
+    season_order: int = setting(2, unit="waves", ge=0, le=26, source="P", why="sines and cosines a year, as the public examples have")
+    chains: int = setting(4, unit="chains", ge=1, source="P", why="enough starts to see that they agree")
+    draws: int = setting(
+        256, unit="draws", ge=32, source="P", why="kept of each chain: the median of 1,024 draws is settled to 4 % of its spread"
+    )
+    confidence: float = setting(0.90, unit="fraction", gt=0.5, lt=1, source="P", why="level of the predictive intervals")
+    windows: tuple[Annotated[int, Field(ge=2)], ...] = setting(
+        (12, 26), unit="weeks", min_length=1, source="A33", why="twelve windows as in the origin, and half a year"
+    )
+    judged_window: int = setting(26, unit="weeks", ge=2, source="P", why="half a year of predictions; R² of fewer is mostly noise")
+    fold_weeks: int = setting(13, unit="weeks", ge=2, source="A29 P", why="a quarter is a fold")
+    min_improvement: float = setting(
+        0.05, unit="fraction", ge=0, lt=1, source="A35 R", why="the MAE must be lower than the baseline's by more than this share"
+    )
+    min_r2: float = setting(0.30, unit="fraction", le=1, source="A27 R", why="out of sample, tenants that do not hang on the weather")
+    min_r2_weather: float = setting(0.50, unit="fraction", le=1, source="A27 R", why="out of sample, tenants that hang on the weather")
+    weather_sensitive: tuple[str, ...] = setting((), unit="tenants", source="A27", why="tenants whose demand hangs on the weather")
+    min_mape_ratio: float = setting(1.10, unit="ratio", ge=0, source="A27 R", why="every baseline's MAPE over the engine's")
+    max_r2_gap: float = setting(0.10, unit="fraction", ge=0, source="A27 R", why="R² of two windows in a row that differ more is luck")
+    max_mape: float = setting(0.20, unit="fraction", ge=0, source="A27 R", why="limit of the origin's critic")
+    fleet_r2: float = setting(0.50, unit="fraction", le=1, source="A29 R", why="a tenant with this R² counts as predicted")
+    min_fleet_share: float = setting(0.80, unit="fraction", ge=0, le=1, source="A29 R", why="share of tenants that must be predicted")
+    max_fold_r2_std: float = setting(0.15, unit="fraction", ge=0, source="A29 R", why="folds that differ more do not tell the same story")
+    max_improvement_change: float = setting(
+        0.01, unit="fraction", gt=0, source="A34 R", why="a change of this much against the line before is told"
+    )
+
+    @model_validator(mode="after")
+    def _judged_is_computed(self) -> MmmPolicy:
+        for names in (self.engines, self.baselines, self.windows):
+            refuse_repeats(names)
+        missing = sorted({self.judged_engine, self.baseline_engine, *self.baselines} - set(self.engines))
+        if missing:
+            raise ValueError(f"{', '.join(missing)} is judged or compared with, but not among the engines")
+        if self.judged_engine in (self.baseline_engine, *self.baselines):
+            raise ValueError(f"{self.judged_engine} is judged and a baseline at once")
+        if self.judged_window not in self.windows:
+            raise ValueError(f"judged_window {self.judged_window} is not among the windows")
+        return self
