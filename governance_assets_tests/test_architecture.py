@@ -29,7 +29,6 @@ NAME = governance_assets.__name__
 TOP_LEVEL = {
     "__init__.py",
     "py.typed",
-    "cli.py",
     "contract.py",
     "definitions.py",
     "finding.py",
@@ -37,7 +36,7 @@ TOP_LEVEL = {
     "sample_media.py",
 }
 PACKAGES = {
-    *("stats", "pages", "policy", "runtime", "runtime/sources", "runtime/alerts", "runtime/alerts/channels"),
+    *("cli", "stats", "pages", "policy", "runtime", "runtime/sources", "runtime/alerts", "runtime/alerts/channels"),
     *("runtime/proof", "runtime/replay"),
 }
 NO_MODULES = {"runtime/dagster.yaml"}
@@ -74,6 +73,15 @@ class Source:
     @property
     def is_runtime(self) -> bool:
         return self.parts[0] == "runtime"
+
+    @property
+    def is_command_line(self) -> bool:
+        return self.parts[0] == "cli"
+
+    @property
+    def is_wiring(self) -> bool:
+        """Whether it may name Dagster."""
+        return self.is_runtime or self.is_command_line or self.parts[-1] == "assets.py" or self.path == "definitions.py"
 
     def imports(self) -> Iterator[tuple[int, str]]:
         """Line and full name of everything imported, inside functions too; ``from a import b`` is ``a.b``."""
@@ -130,7 +138,7 @@ def imports_flow(source: Source) -> Iterator[str]:
         target = name.removeprefix(f"{NAME}.domains.").split(".")
         if not name.startswith(f"{NAME}.domains.") or target[0] not in FLOW or target[0] == source.domain:
             continue
-        if source.path == "cli.py" and target[1:2] == ["report"]:
+        if source.is_command_line and target[1:2] == ["report"]:
             continue
         if source.domain is None:
             yield f"{line}: {name} is a domain's, and this is none"
@@ -141,8 +149,8 @@ def imports_flow(source: Source) -> Iterator[str]:
 
 
 def keeps_dagster_out(source: Source) -> Iterator[str]:
-    """Only assets.py, runtime/, definitions.py and cli.py may name Dagster or what builds on it."""
-    if source.is_runtime or source.parts[-1] == "assets.py" or source.path in ("definitions.py", "cli.py"):
+    """Only assets.py, runtime/, cli/ and definitions.py may name Dagster or what builds on it."""
+    if source.is_wiring:
         return
     for line, name in source.imports():
         if name.split(".")[0].startswith("dagster"):
@@ -211,17 +219,16 @@ def opens_nothing(source: Source) -> Iterator[str]:
     """Only runtime/ opens files, sockets and connections. The command line may hold a path, print, and show a page in a browser."""
     if source.is_runtime:
         return
-    is_command_line = source.path == "cli.py"
     for line, name in source.imports():
         door = next((door for door in _DOORS if name == door or name.startswith(f"{door}.")), None)
-        if door and not (is_command_line and door in ("os", "pathlib")):
+        if door and not (source.is_command_line and door in ("os", "pathlib")):
             yield f"{line}: {name}"
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call):
             function = node.func
             if isinstance(function, ast.Name) and function.id == "open":
                 yield f"{node.lineno}: open()"
-            if isinstance(function, ast.Attribute) and _OPENERS.fullmatch(function.attr) and not (is_command_line and _shows(node)):
+            if isinstance(function, ast.Attribute) and _OPENERS.fullmatch(function.attr) and not (source.is_command_line and _shows(node)):
                 yield f"{node.lineno}: .{function.attr}()"
     yield from (f"{line}: SQL opens a file" for line, text in source.texts() if _SQL_FILES.search(text))
 
@@ -275,7 +282,7 @@ BROKEN = [
     (imports_flow, "runtime/sources/x.py", "from ...domains.intake.contracts import FEEDS"),
     (imports_flow, "pages/site.py", "import governance_assets.domains.intake.contracts"),
     (imports_flow, "stats/x.py", "from governance_assets.domains import intake"),
-    (imports_flow, "cli.py", "from governance_assets.domains.intake import facts"),
+    (imports_flow, "cli/x.py", "from governance_assets.domains.intake import facts"),
     (keeps_dagster_out, "domains/intake/rules.py", "import dagster as dg"),
     (keeps_dagster_out, "stats/x.py", "from dagster_shared import yaml_utils"),
     (keeps_dagster_out, "domains/intake/facts.py", "from governance_assets.runtime.history import History"),
@@ -288,10 +295,10 @@ BROKEN = [
     (asks_no_clock, "runtime/history.py", "from datetime import date\nx = date.today()"),
     (asks_no_clock, "runtime/history.py", "from datetime import datetime\nx = map(datetime.utcnow, ())"),
     (asks_no_clock, "sample.py", "import pandas as pd\nx = pd.Timestamp.now()"),
-    (asks_no_clock, "cli.py", "import time\nx = time.time()"),
-    (asks_no_clock, "cli.py", "import time\ntick = time.time_ns"),
-    (asks_no_clock, "cli.py", "from time import time"),
-    (asks_no_clock, "cli.py", "from time import gmtime as then"),
+    (asks_no_clock, "cli/x.py", "import time\nx = time.time()"),
+    (asks_no_clock, "cli/x.py", "import time\ntick = time.time_ns"),
+    (asks_no_clock, "cli/x.py", "from time import time"),
+    (asks_no_clock, "cli/x.py", "from time import gmtime as then"),
     (asks_no_clock, "domains/intake/facts.py", 'QUERY = "SELECT now() - opened_at FROM issues"'),
     (asks_no_clock, "domains/intake/facts.py", 'table = "t"\nQUERY = f"SELECT CURRENT_DATE FROM {table}"'),
     (opens_nothing, "domains/intake/facts.py", "text = open('x').read()"),
@@ -305,9 +312,9 @@ BROKEN = [
     (opens_nothing, "domains/intake/facts.py", "def f(frame: object) -> None:\n    frame.to_csv('x')"),
     (opens_nothing, "domains/intake/facts.py", "QUERY = \"SELECT * FROM read_parquet('x')\""),
     (opens_nothing, "domains/intake/facts.py", "QUERY = \"COPY scores TO 'x'\""),
-    (opens_nothing, "cli.py", "from pathlib import Path\nx = Path('x').read_text()"),
-    (opens_nothing, "cli.py", "import socket"),
-    (opens_nothing, "cli.py", "import pyarrow.csv as csv\ncsv.write_csv(1, 'x.csv')"),
+    (opens_nothing, "cli/x.py", "from pathlib import Path\nx = Path('x').read_text()"),
+    (opens_nothing, "cli/x.py", "import socket"),
+    (opens_nothing, "cli/x.py", "import pyarrow.csv as csv\ncsv.write_csv(1, 'x.csv')"),
     (opens_nothing, "domains/intake/facts.py", "import sys, pyarrow.csv as csv\ncsv.write_csv(1, sys.stdout.buffer)"),
     (opens_nothing, "domains/intake/facts.py", "QUERY = \"ATTACH 'x.db'\""),
     (disputes_no_number, "domains/intake/rules.py", "LIMIT = 0.05"),
@@ -327,20 +334,20 @@ KEPT = [
     (imports_flow, "domains/calibration/facts.py", "from governance_assets.domains.intake import contracts"),
     (imports_flow, "domains/calibration/facts.py", "from governance_assets.domains.calibration import rules"),
     (imports_flow, "runtime/overview.py", "from governance_assets.domains import FLOW"),
-    (imports_flow, "cli.py", "from governance_assets.domains.intake.report import skeleton"),
+    (imports_flow, "cli/x.py", "from governance_assets.domains.intake.report import skeleton"),
     (keeps_dagster_out, "domains/intake/assets.py", "from governance_assets.runtime.artifact import artifact"),
     (keeps_dagster_out, "domains/intake/rules.py", "from governance_assets.runtime.periods import week_of"),
     (keeps_dagster_out, "runtime/sources/x.py", "import dagster"),
     (keeps_statistics_apart, "stats/x.py", "from governance_assets.stats.arrays import Floats\nfrom .limits import above"),
     (keeps_annotations_real, "domains/intake/rules.py", "from __future__ import annotations"),
     (asks_no_clock, "runtime/clock.py", "import datetime as dt\nx = dt.datetime.now(dt.UTC)"),
-    (asks_no_clock, "cli.py", '"""What happens now() or today()."""\nfrom governance_assets.runtime import clock\nx = clock.now()'),
-    (asks_no_clock, "cli.py", "import datetime as dt\nx = dt.time(12)"),
-    (asks_no_clock, "cli.py", "import time\nx = time.monotonic()\ntime.sleep(1)"),
-    (asks_no_clock, "cli.py", "def f(date: str) -> str:\n    return date.strftime('%Y') + ' currently'"),
+    (asks_no_clock, "cli/x.py", '"""What happens now() or today()."""\nfrom governance_assets.runtime import clock\nx = clock.now()'),
+    (asks_no_clock, "cli/x.py", "import datetime as dt\nx = dt.time(12)"),
+    (asks_no_clock, "cli/x.py", "import time\nx = time.monotonic()\ntime.sleep(1)"),
+    (asks_no_clock, "cli/x.py", "def f(date: str) -> str:\n    return date.strftime('%Y') + ' currently'"),
     (opens_nothing, "runtime/history.py", "import duckdb\ncon = duckdb.connect()"),
-    (opens_nothing, "cli.py", "import webbrowser\nfrom pathlib import Path\nwebbrowser.open(Path('x').as_uri())"),
-    (opens_nothing, "cli.py", "import sys, pyarrow.csv as csv\ncsv.write_csv(1, sys.stdout.buffer)"),
+    (opens_nothing, "cli/x.py", "import webbrowser\nfrom pathlib import Path\nwebbrowser.open(Path('x').as_uri())"),
+    (opens_nothing, "cli/x.py", "import sys, pyarrow.csv as csv\ncsv.write_csv(1, sys.stdout.buffer)"),
     (opens_nothing, "pages/site.py", "from urllib.parse import quote\nREADME = 'Copy the folder, then open it'"),
     (disputes_no_number, "domains/intake/rules.py", "X = (0, 1, -1, 1.0, True, '90 %')"),
     (disputes_no_number, "domains/intake/facts.py", "DAYS = 7"),
@@ -450,12 +457,8 @@ def answer(code: str, *arguments: object) -> object:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def free_of_dagster(source: Source) -> bool:
-    return not (source.is_runtime or source.parts[-1] == "assets.py" or source.path in ("definitions.py", "cli.py"))
-
-
 def test_everything_but_the_wiring_imports_without_dagster() -> None:
-    names = [source.module for source in sources() if free_of_dagster(source)]
+    names = [source.module for source in sources() if not source.is_wiring]
     assert answer(_WITHOUT_DAGSTER, [*names, *sorted(CALENDAR)]) == {}
 
 

@@ -1,7 +1,7 @@
 """What people do with alerts: look at what is open, acknowledge, waive, and try a channel.
 
 Belongs here: notes in the history and the list that a person reads. Does not belong here: what a note changes (``plan.py``) or
-printing (``cli.py``).
+printing (``cli/``).
 """
 
 from __future__ import annotations
