@@ -25,14 +25,13 @@ from governance_assets.policy import MmmPolicy
 from governance_assets.stats.arrays import Floats
 from governance_assets.stats.explained_share import fold_spread, r_squared
 from governance_assets.stats.forecast_errors import relative_improvement
+from governance_assets.stats.media_rows import series_from
 from governance_assets.stats.media_series import BAYES, FittedWeeks, MediaSeries, curves_of, designs, fitted, predictions
 from governance_assets.stats.sample_scores import crps
 
 _DIGITS = 9
 _SEED = 20251006
 _WEEK = dt.timedelta(days=7)
-_EXPOSURES = ("impressions", "spend")
-_CONTROLS = ("control", "event")
 
 Row = dict[str, Any]
 
@@ -56,23 +55,8 @@ def tenants(con: duckdb.DuckDBPyConnection, media: str, last: dt.date) -> Iterat
     found = con.execute(query, [last]).fetchall()
     for tenant, rows in groupby(found, key=lambda row: row[0]):
         series = {key: {row[3]: row[4] for row in group} for key, group in groupby(rows, key=lambda row: (row[1], row[2]))}
-        observed = [week for (kind, _), values in series.items() if kind == "target" for week in values]
-        if observed:
-            yield str(tenant), _series_of(series, min(observed))
-
-
-def _series_of(series: Mapping[tuple[str, str], Mapping[dt.date, float | None]], first: dt.date) -> MediaSeries:
-    last = max(week for values in series.values() for week in values)
-    weeks = tuple(first + _WEEK * step for step in range((last - first) // _WEEK + 1))
-
-    def filled(kind: str, nothing: float) -> dict[str, Floats]:
-        made = {name: [values.get(week) for week in weeks] for (own, name), values in series.items() if own == kind}
-        return {name: np.array([nothing if value is None else value for value in values]) for name, values in made.items()}
-
-    target = next(iter(filled("target", math.nan).values()))
-    # A week without a row of spend or of an event is a week without spend or event; a missing control is unknown.
-    cost, impressions = filled("spend", 0.0), filled("impressions", 0.0)
-    return MediaSeries(weeks, target, cost | impressions, cost, filled("control", math.nan) | filled("event", 0.0))
+        if (known := series_from(series)) is not None:
+            yield str(tenant), known
 
 
 def _predicted(tenant: str, known: MediaSeries, asked: Sequence[dt.date], policy: MmmPolicy) -> Iterator[Row]:
