@@ -21,7 +21,8 @@ def above(value: Any, limit: Any) -> Flags:
     (False, True)
     """
     v, most = np.asarray(value, dtype=np.float64), np.asarray(limit, dtype=np.float64)
-    flags: Flags = v > most + _RELATIVE * np.maximum(np.abs(most), 1)
+    # An infinite limit has no rounding; scaled by it the margin would make it not a number.
+    flags: Flags = v > most + _RELATIVE * np.where(np.isinf(most), 1, np.maximum(np.abs(most), 1))
     return flags
 
 
