@@ -151,13 +151,13 @@ class Column:
 
 
 @functools.cache
-def columns(contract: type[Contract]) -> tuple[Column, ...]:
+def columns(contract: type[BaseModel]) -> tuple[Column, ...]:
     """The columns of ``contract`` in declaration order."""
     return tuple(_column(name, info) for name, info in contract.model_fields.items())
 
 
 @functools.cache
-def arrow_schema(contract: type[Contract]) -> pa.Schema:
+def arrow_schema(contract: type[BaseModel]) -> pa.Schema:
     """The Arrow schema of ``contract``: names, types and nullability in declaration order."""
     return pa.schema([pa.field(c.name, c.type, nullable=c.is_nullable) for c in columns(contract)])
 

@@ -36,7 +36,7 @@ TOP_LEVEL = {
     "sample_media.py",
 }
 PACKAGES = {
-    *("cli", "stats", "pages", "policy", "runtime", "runtime/sources", "runtime/alerts", "runtime/alerts/channels"),
+    *("cli", "feeds", "stats", "pages", "policy", "runtime", "runtime/sources", "runtime/alerts", "runtime/alerts/channels"),
     *("runtime/proof", "runtime/replay"),
 }
 NO_MODULES = {"runtime/dagster.yaml"}
