@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -107,6 +107,10 @@ class Answer:
     body: bytes = b"ok"
     headers: Mapping[str, str] = field(default_factory=dict)
     wait_s: float = 0.0
+    stated_length: int | None = None
+    """A Content-Length that is not the body's: the answer breaks off."""
+    drip_s: float = 0.0
+    """Seconds between one byte and the next."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +124,10 @@ class Request:
 
 
 class Receiver:
-    """A web server on loopback that notes requests and answers from a list, the last answer for ever."""
+    """A web server on loopback that notes requests and answers by ``respond``, or from a list, the last answer for ever."""
 
-    def __init__(self) -> None:
+    def __init__(self, respond: Callable[[Request], Answer] | None = None) -> None:
+        self.respond = respond or (lambda request: self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
         self.requests: list[Request] = []
         self.answers: list[Answer] = [Answer()]
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -148,16 +153,20 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                receiver.requests.append(Request(self.command, self.path, dict(self.headers.items()), body))
-                answer = receiver.answers.pop(0) if len(receiver.answers) > 1 else receiver.answers[0]
+                request = Request(self.command, self.path, dict(self.headers.items()), body)
+                receiver.requests.append(request)
+                answer = receiver.respond(request)
                 time.sleep(answer.wait_s)
                 with contextlib.suppress(ConnectionError):
-                    self.send_response(answer.status)
+                    # An answer that states a Date has a clock of its own.
+                    (self.send_response_only if "Date" in answer.headers else self.send_response)(answer.status)
                     for name, value in answer.headers.items():
                         self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(answer.body)))
+                    self.send_header("Content-Length", str(len(answer.body) if answer.stated_length is None else answer.stated_length))
                     self.end_headers()
-                    self.wfile.write(answer.body)
+                    for piece in [answer.body[n : n + 1] for n in range(len(answer.body))] if answer.drip_s else [answer.body]:
+                        self.wfile.write(piece)
+                        time.sleep(answer.drip_s)
 
             do_GET = do_POST
 

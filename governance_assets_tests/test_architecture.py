@@ -37,7 +37,7 @@ TOP_LEVEL = {
 }
 PACKAGES = {
     *("cli", "feeds", "stats", "pages", "policy", "runtime", "runtime/sources", "runtime/alerts", "runtime/alerts/channels"),
-    *("runtime/proof", "runtime/replay"),
+    *("runtime/proof", "runtime/replay", "runtime/sources/live"),
 }
 NO_MODULES = {"runtime/dagster.yaml"}
 DOMAIN_FILES = {"__init__.py", "contracts.py", "facts.py", "rules.py", "assets.py", "report.py"}

@@ -24,6 +24,7 @@ from governance_assets.policy.clock import ClockPolicy
 from governance_assets.policy.intake import IntakePolicy
 from governance_assets.policy.mmm import MmmPolicy
 from governance_assets.policy.overrides import extra, refusals, without_units
+from governance_assets.policy.sources import SourcesPolicy
 
 
 class Policy(Section):
@@ -32,6 +33,7 @@ class Policy(Section):
     clock: ClockPolicy = Field(default_factory=ClockPolicy)
     calendar: CalendarPolicy = Field(default_factory=CalendarPolicy)
     alerts: AlertsPolicy = Field(default_factory=AlertsPolicy)
+    sources: SourcesPolicy = Field(default_factory=SourcesPolicy)
     intake: IntakePolicy = Field(default_factory=IntakePolicy)
     calibration: CalibrationPolicy = Field(default_factory=CalibrationPolicy)
     mmm: MmmPolicy = Field(default_factory=MmmPolicy)
@@ -66,8 +68,9 @@ def digest(policy: Policy) -> str:
 
 
 def judging_text(policy: Policy) -> str:
-    """The values that judge, as canonical JSON. How an alert is sent judges nothing: a new channel makes no verdict stale."""
-    judging = policy.model_dump(mode="json", exclude={"alerts": AlertsPolicy.DELIVERY})
+    """The values that judge, as canonical JSON. How an alert is sent or telemetry is fetched judges nothing: a new channel or
+    repository makes no verdict stale."""
+    judging = policy.model_dump(mode="json", exclude={"alerts": AlertsPolicy.DELIVERY, "sources": SourcesPolicy.FETCHING})
     return json.dumps(judging, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 

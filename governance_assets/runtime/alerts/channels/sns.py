@@ -26,12 +26,11 @@ from governance_assets.runtime.alerts.channels import (
     unreachable,
     web_host,
 )
+from governance_assets.runtime.aws import credentials, is_passing
 
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?")
 _SUBJECT = 100
 _BODY_BYTES = 200_000  # SNS takes 262,144 with attributes
-# Refusals that pass although their status is 4xx.
-_PASSING = ("throttl", "requestlimit", "toomanyrequests", "kms.throttl", "expiredtoken", "requestexpired")
 _GROUP = "governance"
 
 
@@ -83,14 +82,7 @@ def build(entry: ChannelPolicy, environment: Mapping[str, str]) -> SnsTopic:
     if is_endpoint:
         web_host(entry, entry.server, "server")
     region = matched.group(1) if is_endpoint or not entry.server else entry.server
-    return SnsTopic(entry.name, topic, region, entry.server if is_endpoint else None, _credentials(environment))
-
-
-def _credentials(environment: Mapping[str, str]) -> dict[str, str]:
-    """Keys that the environment gives; without them boto3 looks on: profiles, roles, instance metadata."""
-    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-    given = {name: environment[name.upper()] for name in names if environment.get(name.upper())}
-    return given if {"aws_access_key_id", "aws_secret_access_key"} <= given.keys() else {}
+    return SnsTopic(entry.name, topic, region, entry.server if is_endpoint else None, credentials(environment))
 
 
 def _publication(topic: str, message: Message) -> dict[str, Any]:
@@ -126,8 +118,8 @@ def _refused(name: str, where: str, answer: Mapping[str, Any], secrets: tuple[st
     code = str(answer.get("Error", {}).get("Code", ""))
     meta = answer.get("ResponseMetadata", {})
     status = int(meta.get("HTTPStatusCode", 0))
-    is_passing = any(word in code.lower() for word in _PASSING) or status in (408, 425, 429) or not 400 <= status < 500
+    may_pass = is_passing(code, status)
     said = foreign(f"{code}: {answer.get('Error', {}).get('Message', '')}", secrets)
-    hint = "it is tried again" if is_passing else "mend the topic, its permissions or the credentials"
+    hint = "it is tried again" if may_pass else "mend the topic, its permissions or the credentials"
     after = pause(meta.get("HTTPHeaders", {}).get("retry-after"))
-    return DeliveryError(f"channel {name}: {where} answered {status} ({said}); {hint}", not is_passing, after)
+    return DeliveryError(f"channel {name}: {where} answered {status} ({said}); {hint}", not may_pass, after)
