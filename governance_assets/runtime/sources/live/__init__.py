@@ -108,11 +108,11 @@ def kind(name: str) -> Kind:
 
     kinds = {
         "github": Kind(github.pages, "issues/github", "Issues and pull requests of GitHub repositories, as their REST interface answers."),
-        "airtable": Kind(airtable.pages, "plan/airtable", "Tables of Airtable bases, a folder a state of a table."),
+        "airtable": Kind(airtable.pages, "plan", "Tables of Airtable bases, a folder a state of a table."),
         "cloudwatch": Kind(aws_logs.pages, "issues/cloudwatch", "Events of CloudWatch log groups."),
         "sagemaker": Kind(sagemaker.pages, "issues/sagemaker", "Descriptions of SageMaker training jobs."),
-        "git_plan": Kind(git.plan_pages, "plan/git", "A plan file at the end of every ISO week of its repository's history."),
-        "git_log": Kind(git.log_pages, "commits/git", "Commits of a branch, one a line."),
+        "git_plan": Kind(git.plan_pages, "plan", "A plan file at the end of every ISO week of its repository's history."),
+        "git_log": Kind(git.log_pages, "commits", "Commits of a branch, one a line."),
         "s3": Kind(s3.pages, "", "Objects of an S3 folder, at the same places of the telemetry folder."),
     }
     return kinds[name]

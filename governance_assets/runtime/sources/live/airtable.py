@@ -39,8 +39,14 @@ def pages(source: AirtableSource, cursor: Cursor, ask: Ask) -> Iterator[Page]:
         if not state["page"]:
             state["began"] = (web.http_date(headers.get("Date")) or ask.now()).isoformat()
         state |= {"page": state["page"] + 1, "offset": answered.get("offset"), "digest": _chained(state["digest"], answered["records"])}
-        folder = f"{source.base}/{source.holds}/{stamp(instant(state['began']) or ask.now())}"
-        page = {"name": f"{folder}/p{state['page']:04d}.json", "body": body, "records": len(answered["records"]), "part_of": folder}
+        named = f"{stamp(instant(state['began']) or ask.now())}__{source.holds}"
+        folder = f"{source.base}/{named}"
+        page = {
+            "name": f"{folder}/{named}__p{state['page']:04d}.json",
+            "body": body,
+            "records": len(answered["records"]),
+            "part_of": folder,
+        }
         if state["offset"]:
             yield Page(dict(state), **page)
             continue

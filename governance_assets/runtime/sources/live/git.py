@@ -24,8 +24,8 @@ from governance_assets.runtime.sources.live import COVERED, Ask, Cursor, Page, S
 
 COMMITS_A_PAGE = 1_000
 _FIELD, _RECORD = "\x1f", "\x1e"
-_COMMIT = ("sha", "parents", "authored_at", "committed_at", "subject")
-_FORMAT = _RECORD + _FIELD.join(("%H", "%P", "%aI", "%cI", "%s")) + _FIELD
+_COMMIT = ("sha", "parents", "committed_at", "message", "tags")
+_FORMAT = _RECORD + _FIELD.join(("%H", "%P", "%cI", "%s", "%D")) + _FIELD
 
 
 def plan_pages(source: GitPlanSource, cursor: Cursor, ask: Ask) -> Iterator[Page]:
@@ -48,7 +48,9 @@ def plan_pages(source: GitPlanSource, cursor: Cursor, ask: Ask) -> Iterator[Page
 
 def _weeks(repository: _Repository, source: GitPlanSource) -> dict[str, list[tuple[str, str]]]:
     """Commits that left the file in place, by ISO week, each with its day, the newest first."""
-    told = repository.read("log", "--first-parent", "--diff-filter=d", "--format=%H %ct", repository.revision(), "--", source.path).decode()
+    told = repository.read(
+        "log", "--first-parent", "--diff-filter=ACMRT", "--format=%H %ct", repository.revision(), "--", source.path
+    ).decode()
     found: dict[str, list[tuple[str, str]]] = {}
     for line in told.splitlines():
         sha, seconds = line.split()
@@ -176,18 +178,18 @@ class _Repository:
 def _commit(record: str) -> dict[str, object]:
     *fields, numbers = record.split(_FIELD)
     counted = [line.split("\t") for line in numbers.splitlines() if line.count("\t") == 2]
-    commit: dict[str, object] = dict(zip(_COMMIT, fields, strict=True))
     changed = [[int(cell) if cell.isdigit() else 0 for cell in line[:2]] for line in counted]  # "-" stands for a binary file
-    return commit | {
-        "parents": str(commit["parents"]).split(),
-        "authored_at": _utc(commit["authored_at"]),
-        "committed_at": _utc(commit["committed_at"]),
-        "files_changed": len(changed),
+    commit = dict(zip(_COMMIT, fields, strict=True))
+    parents, when = commit["parents"].split(), instant(commit["committed_at"])
+    return {
+        "sha": commit["sha"],
+        "parents": parents,
+        "is_merge": len(parents) > 1,
+        "committed_at": when.astimezone(dt.UTC).isoformat() if when else commit["committed_at"],
+        "message": commit["message"],
+        "tags": [name.removeprefix("tag: ") for name in commit["tags"].split(", ") if name.startswith("tag: ")],
+        "files": "\n".join(line[2] for line in counted),
+        "file_count": len(counted),
         "insertions": sum(added for added, _ in changed),
         "deletions": sum(removed for _, removed in changed),
     }
-
-
-def _utc(text: object) -> str:
-    found = instant(text)
-    return found.astimezone(dt.UTC).isoformat() if found else str(text)
