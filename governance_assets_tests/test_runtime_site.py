@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from governance_assets.runtime.site import write_site
+from governance_assets.runtime.site import write_documents, write_site
 
 SITE = {"index.html": "<p>front ü</p>", "calibration.html": "<p>page</p>"}
 
@@ -54,3 +54,19 @@ def test_a_reader_never_sees_half_a_page(tmp_path):
         seen.add(index.read_text())
     assert seen <= set(pages)
     assert names(tmp_path) == ["index.html"]
+
+
+def test_documents_are_written_whole_and_stay(tmp_path):
+    write_documents(tmp_path, {"reviews/2025-10-15.md": b"old", "b.csv": b"1"})
+    kept = (tmp_path / "b.csv").stat().st_mtime_ns
+    write_documents(tmp_path, {"reviews/2025-10-15.md": b"new", "b.csv": b"1"})
+    write_documents(tmp_path, {})
+    assert (tmp_path / "reviews" / "2025-10-15.md").read_bytes() == b"new"
+    assert (tmp_path / "b.csv").stat().st_mtime_ns == kept
+
+
+@pytest.mark.parametrize("name", ["../out.md", "/tmp/x.md", "a/../../x.md", "plain", "", "a//b.md", "a\\b.md"])
+def test_a_document_stays_inside_the_folder(tmp_path, name):
+    with pytest.raises(ValueError, match="expected paths below the folder"):
+        write_documents(tmp_path / "documents", {name: b"x"})
+    assert list(tmp_path.iterdir()) == []

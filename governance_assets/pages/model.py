@@ -48,12 +48,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with text (blank lines part paragraphs), plots and a table; each may be absent."""
+    """A heading with text (blank lines part paragraphs), plots, a table and documents; each may be absent.
+
+    ``documents`` are what is shown of a link and the path of the document, as the domain's ``documents`` names it.
+    """
 
     title: str
     text: str = ""
     plots: tuple[Plot, ...] = ()
     table: Table | None = None
+    documents: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,8 +142,8 @@ class Rejected:
 def page_from(described: Page | Mapping[str, Any]) -> Page:
     """``described`` as a Page.
 
-    A mapping has ``title``, ``intro`` and ``sections``; a section ``title``, ``text``, ``plot`` or ``plots``, and
-    ``table``; a table ``columns`` (names or mappings), ``rows`` and ``note``. Raises PageError naming an unknown key.
+    A mapping has ``title``, ``intro`` and ``sections``; a section ``title``, ``text``, ``plot`` or ``plots``,
+    ``table`` and ``documents``; a table ``columns`` (names or mappings), ``rows`` and ``note``. Raises PageError naming an unknown key.
     """
     if isinstance(described, Page):
         return described
@@ -154,7 +158,8 @@ def section_from(described: Section | Mapping[str, Any]) -> Section:
     given = _known(Section, described, "section", extra=("plot",))
     plot, plots, table = given.pop("plot", None), given.get("plots", ()), given.get("table")
     drawn = tuple(plot_from(one) for one in ([plot] if plot is not None else []) + list(plots))
-    return Section(**given | {"plots": drawn, "table": None if table is None else table_from(table)})
+    linked = tuple((str(text), str(path)) for text, path in given.get("documents", ()))
+    return Section(**given | {"plots": drawn, "table": None if table is None else table_from(table), "documents": linked})
 
 
 def table_from(described: Table | Mapping[str, Any]) -> Table:

@@ -22,6 +22,8 @@ from governance_assets.pages.catalogue import Catalogue, domains, policy_section
 from governance_assets.pages.model import ArtifactState, Column, Front, Page, PageError, Rejected, Section, Table, page_from
 
 FRONT, CATALOGUE, DATA = "index.html", "catalogue.html", "data.html"
+DOCUMENTS = "documents"
+"""Folder, beside the pages, of the files that domains write for readers: reports in Markdown, tables in CSV."""
 MAX_FRONT_BYTES = 2_000_000
 _MOST_MESSAGES = 40  # of one rule on one artifact; the rest is counted
 _MOST_RECORDS = 500  # refused records on the data page; the rest is counted
@@ -187,6 +189,7 @@ def _section(section: Section) -> dict[str, Any]:
         "paragraphs": _paragraphs(section.text),
         "plots": [_drawn(plot) for plot in section.plots],
         "table": table_view(section.table) if section.table else None,
+        "documents": [(text, f"{DOCUMENTS}/{path}") for text, path in section.documents],
     }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from governance_assets.pages.site import DOCUMENTS
 from governance_assets.pages.wording import VERDICTS, count, figure, instant
 from governance_assets.runtime import clock
 from governance_assets.runtime.alerts.sweep import sweep
@@ -29,13 +30,13 @@ from governance_assets.runtime.automation import (
     weekly,
 )
 from governance_assets.runtime.instance import opened
-from governance_assets.runtime.overview import site, states
+from governance_assets.runtime.overview import documents, site, states
 from governance_assets.runtime.periods import last_closed_quarter, open_week, week_of, weeks_between, weeks_of_quarter
 from governance_assets.runtime.processes import process_tags
 from governance_assets.runtime.proof.installation import seal_installation
 from governance_assets.runtime.proof.seals import SealRefused
 from governance_assets.runtime.settings import SettingsError
-from governance_assets.runtime.site import write_site
+from governance_assets.runtime.site import write_documents, write_site
 from governance_assets.runtime.terminal import console
 from governance_assets.runtime.workspace import COMMAND_TAG, ORIGIN_TAG, Workspace
 
@@ -198,6 +199,7 @@ def _monday(text: str, option: str) -> dt.date:
 
 def write_report(workspace: Workspace) -> Path:
     """Write the site; returns the path of its front page."""
+    write_documents(workspace.settings.site() / DOCUMENTS, documents(workspace))
     return write_site(workspace.settings.site(), site(workspace))
 
 

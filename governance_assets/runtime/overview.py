@@ -115,6 +115,16 @@ def site(workspace: Workspace) -> dict[str, str]:
     return build(front, pages, catalogue, _rejected(workspace.history))
 
 
+def documents(workspace: Workspace) -> dict[str, bytes]:
+    """Every file that a domain's ``report.documents`` makes for readers, by its path below the site's folder of documents."""
+    found: dict[str, bytes] = {}
+    for name in FLOW:
+        if hasattr(module := _part(name, "report"), "documents"):
+            made = module.documents(_tables(workspace.history, name), workspace.history.findings(), workspace.as_of)
+            found |= {path: text.encode() if isinstance(text, str) else text for path, text in made.items()}
+    return found
+
+
 def _part(domain: str, part: str) -> ModuleType | None:
     """A domain's module, found through FLOW so that nothing here names a domain."""
     package = f"governance_assets.domains.{domain}"

@@ -1,4 +1,4 @@
-"""Writing the site's pages to a folder.
+"""Writing the site's pages and documents to a folder.
 
 Belongs here: files. Does not belong here: what stands in them (``pages/site.py``).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 FRONT = "index.html"
 
@@ -29,6 +29,21 @@ def write_site(folder: Path, site: Mapping[str, str]) -> Path:
         if stale.name not in site:
             stale.unlink(missing_ok=True)
     return folder / FRONT
+
+
+def write_documents(folder: Path, documents: Mapping[str, bytes]) -> None:
+    """Write every document below ``folder``, each whole or as it was; none is ever taken away. Raises ValueError for a path outside it."""
+    strange = [name for name in documents if not _is_below(name)]
+    if strange:
+        raise ValueError(f"documents: found {', '.join(map(repr, strange))}, expected paths below the folder, with forward slashes")
+    for name, content in documents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        _replace(folder / name, content)
+
+
+def _is_below(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(path.suffix) and not path.is_absolute() and ".." not in path.parts and str(path) == name and "\\" not in name
 
 
 def _replace(path: Path, content: bytes) -> None:
