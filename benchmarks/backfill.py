@@ -25,7 +25,7 @@ from governance_assets import sample
 from governance_assets.definitions import build
 from governance_assets.runtime import checks
 from governance_assets.runtime.artifact import DECLARATIONS, Declaration, materialize
-from governance_assets.runtime.automation import RANGE_END, RANGE_START, expected_inputs, weekly
+from governance_assets.runtime.automation import RANGE_END, RANGE_START, expected_inputs, of_grain
 from governance_assets.runtime.settings import Settings
 from governance_assets.runtime.workspace import Workspace
 
@@ -95,7 +95,7 @@ class Timed:
 def in_process(workspace: Workspace, weeks: list[str]) -> tuple[float, float]:
     """Seconds of the pure computations, and of everything with inputs, validation, verdicts and commits."""
     pure = whole = 0.0
-    for declaration in weekly():
+    for declaration in of_grain("week"):
         timed = Timed(declaration)
         start = time.perf_counter()
         materialize(replace(declaration, compute=timed), workspace, "benchmark", weeks, {})
@@ -125,7 +125,7 @@ def with_dagster(workspace: Workspace, weeks: list[str], folder: Path) -> tuple[
         )
         seconds = time.perf_counter() - start
         statuses: Counter = Counter()
-        for declaration in weekly():
+        for declaration in of_grain("week"):
             for check in checks.CHECKS:
                 key = dg.AssetCheckKey(dg.AssetKey(declaration.name), check)
                 records = instance.event_log_storage.get_asset_check_execution_history(key, limit=5 * len(weeks))
@@ -145,7 +145,7 @@ def main() -> None:
             build(workspace)
             land(workspace)
             weeks = sorted(expected_inputs(workspace, DECLARATIONS["forecast_scores"]))
-            print(f"backfill of {len(weeks)} weeks, {len(weekly())} weekly artifacts")
+            print(f"backfill of {len(weeks)} weeks, {len(of_grain('week'))} weekly artifacts")
             pure, whole = in_process(workspace, weeks)
             rows = workspace.history.sql("SELECT sum(row_count)::BIGINT AS n FROM ledger")["n"][0].as_py()
         with Workspace(settings(folder / "b", folder / "telemetry")) as workspace:

@@ -275,6 +275,8 @@ def _declaration_problem(contract: type[Contract], declared: Column) -> str | No
             return "a row without partition belongs nowhere; refuse null"
         if contract.grain in ("week", "half_month") and declared.type != pa.date32():
             return f"found {declared.type}, expected a date"
+        if contract.grain == "quarter" and declared.type != pa.string():
+            return f"found {declared.type}, expected text such as 2025-Q4"
     for kind, limit in declared.bounds:
         if not _is_value(limit, declared.type):
             return f"{kind}={limit!r} is no {declared.type}"
@@ -368,15 +370,19 @@ _SHOWN = 80
 
 
 def _partition_problems(contract: type[Contract], table: pa.Table) -> list[Problem]:
-    if contract.grain not in ("week", "half_month"):
+    if contract.grain == "none":
         return []
     values = table[str(contract.partition_column())]
+    next_step = f"name each {contract.grain.replace('_', '-')} by its first day"
     if contract.grain == "week":
         bad, expected = pc.not_equal(pc.day_of_week(values), 0), "a Monday"
-    else:
+    elif contract.grain == "half_month":
         bad, expected = pc.invert(pc.is_in(pc.day(values), value_set=pa.array([1, 15]))), "a 1st or a 15th"
+    else:
+        bad, expected = pc.invert(pc.match_substring_regex(values, r"^[0-9]{4}-Q[1-4]$")), "a quarter such as 2025-Q4"
+        next_step = "write year, hyphen, Q and its number"
     bad = pc.and_(bad, pc.is_valid(values))
-    return _if_any(contract.grain, values, bad, expected, f"name each {contract.grain.replace('_', '-')} by its first day")
+    return _if_any(contract.grain, values, bad, expected, next_step)
 
 
 def _key_problems(contract: type[Contract], table: pa.Table) -> list[Problem]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from governance_assets.domains import FLOW
+from governance_assets.runtime.artifact import check_inputs
 from governance_assets.runtime.automation import jobs, schedules, sensors
 from governance_assets.runtime.processes import process_tags
 from governance_assets.runtime.upkeep import upkeep
@@ -15,7 +16,9 @@ from governance_assets.runtime.workspace import Workspace
 
 def assets() -> list[dg.AssetsDefinition]:
     """Every asset declared in a domain's ``assets.py``, in the order of FLOW."""
-    return [found for domain in FLOW for found in _declared(domain)]
+    found = [one for domain in FLOW for one in _declared(domain)]
+    check_inputs()
+    return found
 
 
 def _declared(domain: str) -> Iterator[dg.AssetsDefinition]:

@@ -18,8 +18,9 @@ from governance_assets.contract import Contract, field
 from governance_assets.finding import Finding, Rule
 from governance_assets.policy import CalibrationPolicy, Policy
 from governance_assets.runtime import checks
-from governance_assets.runtime.artifact import DECLARATIONS, Landed, LandedPast, Past, Run, artifact, materialize, used_by
-from governance_assets.runtime.automation import RANGE_END, RANGE_START, ranges, stale_weeks
+from governance_assets.runtime.artifact import DECLARATIONS, Landed, LandedPast, Past, Run, artifact, materialize
+from governance_assets.runtime.automation import RANGE_END, RANGE_START, ranges, stale
+from governance_assets.runtime.inputs import used_by
 from governance_assets.runtime.ledger import Input
 from governance_assets.runtime.settings import Settings
 from governance_assets.runtime.workspace import Workspace
@@ -134,14 +135,14 @@ def test_a_changed_week_is_a_restatement_and_makes_later_sums_stale(toys, tmp_pa
     workspace, definitions, values = toys
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         run_weeks(definitions, instance, WEEKS[0], WEEKS[9])
-        assert stale_weeks(workspace, DECLARATIONS["toy_sums"]) == []
+        assert stale(workspace, DECLARATIONS["toy_sums"]) == []
         values[WEEKS[5]] = 3.0
         tags = {RANGE_START: WEEKS[5].isoformat(), RANGE_END: WEEKS[5].isoformat()}
         job = definitions.resolve_job_def("weeks")
         job.execute_in_process(instance=instance, tags=tags, asset_selection=[dg.AssetKey("toys")])
     kinds = workspace.history.ledger("toys", WEEKS[5].isoformat())["kind"].to_pylist()
     assert sorted(kinds) == ["restatement", "revision"]
-    assert stale_weeks(workspace, DECLARATIONS["toy_sums"]) == [week.isoformat() for week in WEEKS[5:10]]
+    assert stale(workspace, DECLARATIONS["toy_sums"]) == [week.isoformat() for week in WEEKS[5:10]]
 
 
 def test_checks_alone_judge_the_recorded_rows_and_compute_nothing(toys, tmp_path: Path) -> None:
@@ -184,9 +185,9 @@ def test_a_week_is_shown_with_its_rows_revision_and_verdict(toys, tmp_path: Path
 
 
 def test_ranges_are_runs_of_consecutive_mondays() -> None:
-    assert list(ranges([])) == []
-    assert list(ranges(["2025-11-03"])) == [("2025-11-03", "2025-11-03")]
-    assert list(ranges(["2025-11-17", "2025-11-03", "2025-11-10", "2025-12-01"])) == [
+    assert list(ranges("week", [])) == []
+    assert list(ranges("week", ["2025-11-03"])) == [("2025-11-03", "2025-11-03")]
+    assert list(ranges("week", ["2025-11-17", "2025-11-03", "2025-11-10", "2025-12-01"])) == [
         ("2025-11-03", "2025-11-17"),
         ("2025-12-01", "2025-12-01"),
     ]
@@ -233,7 +234,7 @@ def with_signature(declaration, like):
 
 def test_a_week_is_made_from_its_own_landed_rows_or_from_all_up_to_it() -> None:
     landed = [(week, Input("feed", "file.csv", 0, week)) for week in ("2025-01-06", "2025-01-13", "2025-01-20")]
-    own = [(key, one.sha256) for key, one in used_by(Landed, landed, ["2025-01-13"])]
-    past = [(key, one.sha256) for key, one in used_by(LandedPast, landed, ["2025-01-13"])]
+    own = [(key, one.sha256) for key, _, one in used_by(Landed, "week", landed, "week", ["2025-01-13"])]
+    past = [(key, one.sha256) for key, _, one in used_by(LandedPast, "week", landed, "week", ["2025-01-13"])]
     assert own == [("2025-01-13", "2025-01-13")]
     assert past == [("2025-01-13", "2025-01-06"), ("2025-01-13", "2025-01-13")]

@@ -34,7 +34,7 @@ def follow(instance: dg.DagsterInstance) -> list[tuple[list[str], str, str]]:
     """Run what the sensor of changed weeks asks for, until it asks for nothing; what was asked, in order."""
     asked = []
     for _ in range(10):
-        result = tick("changed_weeks", instance)
+        result = tick("changed_periods", instance)
         if isinstance(result, dg.SkipReason):
             return asked
         for request in result.run_requests:
@@ -76,7 +76,7 @@ def test_only_touched_weeks_are_requested_and_then_what_reads_them(installed: Pa
         assert later, "sums over the past of later weeks have changed too"
         assert all("forecast_scores" not in names for names in later)
         assert all((first, last) == ("2025-07-28", "2025-08-11") for _, first, last in asked[1:])
-        assert isinstance(tick("changed_weeks", instance), dg.SkipReason)
+        assert isinstance(tick("changed_periods", instance), dg.SkipReason)
 
 
 def test_a_new_week_leaves_the_others_alone(installed: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_sensor_asks_nothing_while_a_run_of_weeks_is_unfinished(installed: Pat
     with dg.DagsterInstance.ephemeral() as instance:
         execute("intake", instance)
         instance.create_run_for_job(defs.resolve_job_def("weeks"), status=dg.DagsterRunStatus.STARTED)
-        result = tick("changed_weeks", instance)
+        result = tick("changed_periods", instance)
         assert isinstance(result, dg.SkipReason)
         assert "not finished" in result.skip_message
 
@@ -106,7 +106,7 @@ def test_a_sensor_asks_nothing_while_a_run_of_weeks_is_unfinished(installed: Pat
 def test_equal_inputs_make_equal_run_keys(installed: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         execute("intake", instance)
-        keys = [[request.run_key for request in tick("changed_weeks", instance).run_requests] for _ in range(2)]
+        keys = [[request.run_key for request in tick("changed_periods", instance).run_requests] for _ in range(2)]
         assert keys[0] == keys[1]
         assert all(keys[0])
 
@@ -156,7 +156,7 @@ def test_everything_is_on_from_the_start() -> None:
     }
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
         "new_files": dg.DefaultSensorStatus.RUNNING,
-        "changed_weeks": dg.DefaultSensorStatus.RUNNING,
+        "changed_periods": dg.DefaultSensorStatus.RUNNING,
         "drain_alerts": dg.DefaultSensorStatus.RUNNING,
         "reconcile_runs": dg.DefaultSensorStatus.RUNNING,
     }

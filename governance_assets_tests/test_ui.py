@@ -130,4 +130,4 @@ def test_schedules_and_sensors_are_on(webserver: Webserver) -> None:
 
 
 SCHEDULES = ("nightly_open_week", "hourly_health", "nightly_compaction", "hourly_seal")
-SENSORS = ("new_files", "changed_weeks", "drain_alerts", "reconcile_runs")
+SENSORS = ("new_files", "changed_periods", "drain_alerts", "reconcile_runs")

@@ -9,7 +9,7 @@ import datetime as dt
 import inspect
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -21,23 +21,50 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from governance_assets.contract import WHOLE, Contract, ContractViolation, Problem, columns, conform, violations
+from governance_assets.contract import WHOLE, Contract, ContractViolation, Problem, columns, conform, registry, violations
 from governance_assets.finding import Finding, Rule, worst
 from governance_assets.policy import Policy, Section
 from governance_assets.runtime import checks
-from governance_assets.runtime.history import Entry, History, Input, Receipt
+from governance_assets.runtime.history import Entry, Input, Receipt
+from governance_assets.runtime.inputs import (
+    Earlier,
+    Landed,
+    LandedPast,
+    OwnPast,
+    Past,
+    Same,
+    View,
+    Whole,
+    Within,
+    check_kinds,
+    grain_of,
+    has_owner,
+    recorded_inputs,
+    rounds,
+    used_by,
+    with_owner,
+)
+from governance_assets.runtime.partitions import PARTITIONS, dependency, event_key, from_dagster
+from governance_assets.runtime.periods import Period, period
 from governance_assets.runtime.settings import code_version
 from governance_assets.runtime.sources import Intake, landed_relation
 from governance_assets.runtime.workspace import Workspace
 
-FIRST_WEEK = dt.date(2015, 1, 5)
-"""Weeks before this Monday are not on the calendar: every further year adds 52 partitions to every page of the UI."""
+__all__ = [
+    "DECLARATIONS",
+    "Declaration",
+    "Earlier",
+    "Landed",
+    "LandedPast",
+    "OwnPast",
+    "Past",
+    "Run",
+    "Same",
+    "Whole",
+    "Within",
+    "artifact",
+]
 
-PARTITIONS: Mapping[str, dg.PartitionsDefinition | None] = {
-    "none": None,
-    "week": dg.WeeklyPartitionsDefinition(start_date=FIRST_WEEK.isoformat(), day_offset=1, end_offset=1),
-}
-"""The partitions of each grain that an artifact has so far."""
 _MATCHES = Rule(
     name=checks.MATCHES_CONTRACT,
     requirement="rows have the columns, types, bounds and keys of their contract",
@@ -49,40 +76,12 @@ _NO_EVENT_OF_ITS_OWN = {"__source_asset_observation__": True}
 
 
 @dataclass(frozen=True)
-class View:
-    """An input: the name of a view on the run's connection."""
-
-    view: str
-    is_empty: bool
-
-    @property
-    def if_any(self) -> str | None:
-        """The view's name, or None when it has no rows."""
-        return None if self.is_empty else self.view
-
-
-class Landed(View):
-    """Typed rows of the landed files of a feed that touch the asked weeks."""
-
-
-class Same(View):
-    """Rows of an earlier artifact for the asked partitions."""
-
-
-class Past(View):
-    """Rows of an earlier artifact for every recorded partition up to the last asked one."""
-
-
-class LandedPast(Landed, Past):
-    """Typed rows of the landed files of a feed of every week up to the last asked one."""
-
-
-@dataclass(frozen=True)
 class Run:
     """What a computation may look at besides its inputs."""
 
     run_id: str
     connection: duckdb.DuckDBPyConnection
+    grain: str
     partition_keys: tuple[str, ...]
     as_of: dt.datetime
     workspace: Workspace
@@ -91,6 +90,11 @@ class Run:
     def weeks(self) -> tuple[dt.date, ...]:
         """Mondays of the asked weeks."""
         return tuple(dt.date.fromisoformat(key) for key in self.partition_keys)
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """The asked partitions with their exact instants."""
+        return tuple(period(self.grain, key) for key in self.partition_keys)
 
     @property
     def present(self) -> dt.datetime:
@@ -133,7 +137,17 @@ class Declaration:
     @property
     def reads_past(self) -> bool:
         """Whether a change of an earlier partition can change a later one."""
-        return any(issubclass(kind, Past) for kind in self.inputs.values())
+        return any(kind.is_past for kind in self.inputs.values())
+
+    @property
+    def reads_own_past(self) -> bool:
+        """Whether its partitions are made one after the other."""
+        return OwnPast in self.inputs.values()
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """The inputs that are edges of the graph; the others read back in time."""
+        return tuple(name for name, kind in self.inputs.items() if kind.has_edge)
 
 
 @dataclass(frozen=True)
@@ -179,10 +193,22 @@ def _inputs(compute: Compute) -> dict[str, type[View]]:
 
 
 def materialize(declaration: Declaration, workspace: Workspace, run_id: str, keys: Sequence[str], tags: Mapping[str, str]) -> list[Judged]:
-    """Compute, validate, judge and commit the asked partitions in one history transaction."""
-    entries = computed(declaration, workspace, run_id, keys)
-    receipts = workspace.history.commit(entries, workspace.provenance(run_id, tags))
-    return [Judged(one.partition_key, one.rows, one.findings, receipt) for one, receipt in zip(entries, receipts, strict=True)]
+    """Compute, validate, judge and commit the asked partitions in one history transaction.
+
+    An artifact that reads its own past takes one transaction a partition: each sees what those before it became.
+    """
+    done = []
+    for some in [[key] for key in sorted(keys)] if declaration.reads_own_past else [keys]:
+        entries = computed(declaration, workspace, run_id, some)
+        receipts = workspace.history.commit(entries, workspace.provenance(run_id, tags))
+        done += [Judged(one.partition_key, one.rows, one.findings, receipt) for one, receipt in zip(entries, receipts, strict=True)]
+    return done
+
+
+def check_inputs() -> None:
+    """Refuse the first declaration with an input that its kind does not fit: asked once every domain is declared."""
+    for declaration in DECLARATIONS.values():
+        check_kinds(declaration.contract, declaration.inputs)
 
 
 def rejudge(declaration: Declaration, workspace: Workspace, run_id: str, keys: Sequence[str], tags: Mapping[str, str]) -> list[Judged]:
@@ -198,10 +224,13 @@ def rejudge(declaration: Declaration, workspace: Workspace, run_id: str, keys: S
 def computed(declaration: Declaration, workspace: Workspace, run_id: str, keys: Sequence[str]) -> list[Entry]:
     """The entries that the asked partitions make, computed, validated and judged from the workspace; nothing is committed."""
     recorded = _recorded(declaration, workspace, keys)
-    with _Inputs(declaration, workspace, run_id, keys) as inputs:
-        parts = _split(declaration, inputs.compute(), keys)
-        judged = [_judge(declaration, workspace, key, part, recorded.get(key)) for key, part in parts]
-        return [_entry(declaration, workspace, one, inputs.of(one.partition_key)) for one in judged]
+    entries = []
+    for some in rounds(declaration.inputs, declaration.contract.grain, keys):
+        with _Inputs(declaration, workspace, run_id, some) as inputs:
+            parts = _split(declaration, inputs.compute(), some)
+            judged = [_judge(declaration, workspace, key, part, recorded.get(key)) for key, part in parts]
+            entries += [_entry(declaration, workspace, one, inputs.of(one.partition_key)) for one in judged]
+    return entries
 
 
 def judged_again(declaration: Declaration, workspace: Workspace, keys: Sequence[str]) -> list[Entry]:
@@ -306,7 +335,8 @@ class _Inputs:
 
     def compute(self) -> pa.Table:
         """Call the computation with its inputs."""
-        run = Run(self._run_id, self._connection, self._keys, self._workspace.as_of, self._workspace)
+        grain = self._declaration.contract.grain
+        run = Run(self._run_id, self._connection, grain, self._keys, self._workspace.as_of, self._workspace)
         arguments: dict[str, Any] = {}
         for parameter in inspect.signature(self._declaration.compute).parameters.values():
             arguments[parameter.name] = self._argument(parameter, run)
@@ -320,73 +350,21 @@ class _Inputs:
             return self._workspace.policy
         if issubclass(wanted, Section):
             return next(section for _, section in self._workspace.policy if isinstance(section, wanted))
-        hand = {Landed: self._landed, LandedPast: self._landed_past, Same: self._same, Past: self._past}
-        return hand[wanted](parameter.name)
+        return self._hand_in(parameter.name, wanted)
 
-    def _landed(self, feed: str) -> Landed:
-        is_touched = self._use(Landed, recorded_inputs(self._workspace.history, feed, Landed))
-        return Landed(self._landed_view(feed, self._keys), not is_touched)
-
-    def _landed_past(self, feed: str) -> LandedPast:
-        recorded = recorded_inputs(self._workspace.history, feed, LandedPast)
-        is_touched = self._use(LandedPast, recorded)
-        return LandedPast(self._landed_view(feed, {key for key, _ in recorded if key <= max(self._keys)}), not is_touched)
-
-    def _landed_view(self, feed: str, keys: Collection[str]) -> str:
-        weeks = sorted(map(dt.date.fromisoformat, keys))
-        return landed_relation(self._connection, feed, self._workspace.history.rows(feed), self._workspace.settings.home, weeks)
-
-    def _same(self, name: str) -> Same:
-        recorded = recorded_inputs(self._workspace.history, name, Same)
-        self._use(Same, recorded)
-        known = {key for key, _ in recorded}
-        return Same(*self._view(name, [key for key in self._keys if key in known]))
-
-    def _past(self, name: str) -> Past:
-        recorded = recorded_inputs(self._workspace.history, name, Past)
-        self._use(Past, recorded)
-        return Past(*self._view(name, [key for key, _ in recorded if key <= max(self._keys)]))
-
-    def _use(self, kind: type[View], recorded: Sequence[tuple[str, Input]]) -> bool:
-        before = sum(map(len, self._used.values()))
-        for key, used in used_by(kind, recorded, self._used):
-            self._used[key].append(used)
-        return sum(map(len, self._used.values())) > before
-
-    def _view(self, name: str, keys: Sequence[str]) -> tuple[str, bool]:
-        rows = self._workspace.history.rows(DECLARATIONS[name].contract, keys)
-        self._connection.register(name, rows)
-        return name, rows.num_rows == 0
-
-
-def used_by(kind: type[View], recorded: Sequence[tuple[str, Input]], keys: Collection[str]) -> Iterator[tuple[str, Input]]:
-    """Which of the ``recorded`` inputs, by their partition, each of the partitions ``keys`` is computed from."""
-    for key, used in recorded:
-        if issubclass(kind, Past):
-            yield from ((later, used) for later in keys if key <= later)
-        elif key in keys:
-            yield key, used
-
-
-def recorded_inputs(history: History, name: str, kind: type[View]) -> list[tuple[str, Input]]:
-    """Everything recorded that an input of this name and kind can hand in, each with its partition."""
-    return list(landed_inputs(history.rows(name), name) if issubclass(kind, Landed) else head_inputs(history, name).items())
-
-
-def landed_inputs(manifest: pa.Table, feed: str) -> Iterator[tuple[str, Input]]:
-    """Every week that a landed file of the ``manifest`` touches, with the file's rows of that week as an input.
-
-    The digest is that of the week's rows: a file that grows by a week leaves the weeks before as they were.
-    """
-    for file in manifest.select(["origin", "weeks", "week_digests"]).to_pylist():
-        for week, digest in zip(file["weeks"].split(","), file["week_digests"].split(","), strict=True):
-            if week:
-                yield week, Input(feed, file["origin"], 0, digest)
-
-
-def head_inputs(history: History, name: str) -> dict[str, Input]:
-    """Every recorded partition of an artifact, in order, as an input."""
-    return {key: Input(name, key, head.revision, head.content_sha256) for key, head in history.heads(name).items()}
+    def _hand_in(self, name: str, kind: type[View]) -> View:
+        """The rows of what the asked partitions use of an input, and a note of which uses what."""
+        history, grain, source = self._workspace.history, self._declaration.contract.grain, grain_of(name, kind)
+        used: set[str] = set()
+        for key, from_key, one in used_by(kind, source, recorded_inputs(history, name, kind), grain, self._used):
+            self._used[key].append(one)
+            used.add(from_key)
+        if issubclass(kind, Landed):
+            weeks = [dt.date.fromisoformat(week) for week in sorted(used)]
+            return kind(landed_relation(self._connection, name, history.rows(name), self._workspace.settings.home, weeks), not used)
+        rows = history.rows(registry()[name], sorted(used))
+        self._connection.register(name, with_owner(rows, source, grain) if has_owner(kind, source, grain) else rows)
+        return kind(name, rows.num_rows == 0)
 
 
 # ---------------------------------------------------------------- what Dagster sees
@@ -394,10 +372,11 @@ def head_inputs(history: History, name: str) -> dict[str, Input]:
 
 def _asset(declaration: Declaration) -> dg.AssetsDefinition:
     contract = declaration.contract
-    partitions = PARTITIONS[contract.grain]
+    grain = contract.grain
+    partitions = PARTITIONS[grain]
     spec = dg.AssetSpec(
         contract.artifact,
-        deps=list(declaration.inputs),
+        deps=[dependency(name, grain_of(name, declaration.inputs[name]), grain) for name in declaration.edges],
         group_name=contract.domain(),
         description=inspect.getdoc(contract),
         owners=[f"team:{contract.owner}"],
@@ -417,7 +396,7 @@ def _asset(declaration: Declaration) -> dg.AssetsDefinition:
     )
     def op(context: dg.AssetExecutionContext) -> Iterator[Any]:
         workspace: Workspace = context.resources.workspace
-        keys = list(context.partition_keys) if partitions else [WHOLE]
+        keys = [from_dagster(grain, key) for key in context.partition_keys] if partitions else [WHOLE]
         is_selected = context.asset_key_for_output(contract.artifact) in context.selected_asset_keys
         act = materialize if is_selected else rejudge
         judged = act(declaration, workspace, context.run_id, keys, context.run.tags)
@@ -454,11 +433,11 @@ def _materializations(
         metadata[latest.partition_key] |= {name: dg.MetadataValue.md(image) for name, image in plots.items()}
     if len(committed) == len(judged):
         for key, values in metadata.items():
-            context.add_asset_metadata(values, asset_key=declaration.name, partition_key=None if key == WHOLE else key)
+            context.add_asset_metadata(values, asset_key=declaration.name, partition_key=event_key(declaration.contract.grain, key))
         yield dg.Output(None, declaration.name)
         return
     for key, values in metadata.items():
-        context.log_event(dg.AssetMaterialization(declaration.name, partition=None if key == WHOLE else key, metadata=values))
+        context.log_event(dg.AssetMaterialization(declaration.name, partition=event_key(declaration.contract.grain, key), metadata=values))
     yield dg.Output(None, declaration.name, metadata=_NO_EVENT_OF_ITS_OWN)
 
 
@@ -475,6 +454,8 @@ def _metadata(declaration: Declaration, workspace: Workspace, one: Judged) -> di
         "content_sha256": dg.MetadataValue.text(one.receipt.content_sha256 or ""),
         "page": dg.MetadataValue.path(str(workspace.settings.site() / f"{declaration.contract.domain()}.html")),
     }
+    if declaration.contract.grain == "quarter":  # Dagster names it by its first day
+        values["quarter"] = dg.MetadataValue.text(one.partition_key)
     if declaration.headline is not None:
         name, value, _ = declaration.headline(one.rows)
         if isinstance(value, float | int):
@@ -487,6 +468,6 @@ def _metadata(declaration: Declaration, workspace: Workspace, one: Judged) -> di
 def _evaluations(context: dg.AssetExecutionContext, declaration: Declaration, judged: Sequence[Judged]) -> Iterator[Any]:
     for check in sorted(context.selected_asset_check_keys):
         for one in judged:
-            partition = None if one.partition_key == WHOLE else one.partition_key
+            partition = event_key(declaration.contract.grain, one.partition_key)
             yield checks.evaluation(declaration.name, check.name, one.findings, partition)
         yield dg.Output(None, f"{declaration.name}_{check.name}")

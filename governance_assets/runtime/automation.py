@@ -3,9 +3,9 @@
 Belongs here: when a run is requested and for which partitions. Does not belong here: what a run does (``runtime/artifact.py``).
 """
 
-import datetime as dt
+import functools
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,22 +15,17 @@ from governance_assets.domains import FLOW
 from governance_assets.policy import Policy
 from governance_assets.runtime import calendar
 from governance_assets.runtime.alerts.sensors import alert_sensors
-from governance_assets.runtime.artifact import (
-    DECLARATIONS,
-    FIRST_WEEK,
-    PARTITIONS,
-    Declaration,
-    Landed,
-    recorded_inputs,
-    used_by,
-)
+from governance_assets.runtime.artifact import DECLARATIONS, Declaration
+from governance_assets.runtime.inputs import grain_of, recorded_inputs, used_by
 from governance_assets.runtime.ledger import Input, inputs_text, sha256
-from governance_assets.runtime.periods import WEEK, open_week, week_of
+from governance_assets.runtime.partitions import FIRST, PARTITIONS, to_dagster
+from governance_assets.runtime.periods import GRAIN_WORDS, PERIODIC, last_closed, next_period, period_of, periods_between, week_of
 from governance_assets.runtime.settings import Settings, code_version
 from governance_assets.runtime.workspace import ORIGIN_TAG, Workspace
 
 INTAKE_JOB = "intake"
-WEEKS_JOB = "weeks"
+JOBS = {"week": "weeks", "half_month": "half_months", "quarter": "quarters"}
+"""The job of each grain that has periods, in the order in which they run."""
 NIGHTLY_JOB = "nightly"
 HEALTH_JOB = "health"
 COMPACTION_JOB = "compaction"
@@ -38,22 +33,20 @@ SEAL_JOB = "seal"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
-_WEEKLY = dg.AssetSelection.tag("governance/grain", "week")
+_OF_GRAIN = {grain: dg.AssetSelection.tag("governance/grain", grain) for grain in PERIODIC}
 # The last domain looks back at all the others; it runs after them, and when they do not run.
 _LOOKS_BACK = dg.AssetSelection.groups(FLOW[-1])
 _WHOLE = dg.AssetSelection.tag("governance/grain", "none") - _LOOKS_BACK
 
 
 def jobs() -> list[Any]:
-    """One job a grain, and the nightly one over both."""
+    """One job a grain, the nightly one over intake and the open week, and those that look back."""
     return [
         dg.define_asset_job(INTAKE_JOB, _WHOLE, description="Read the telemetry folder and land what is new."),
-        dg.define_asset_job(
-            WEEKS_JOB, _WEEKLY, partitions_def=PARTITIONS["week"], description="Every weekly artifact, for a range of weeks in one run."
-        ),
+        *(_job(grain) for grain in grains()),
         dg.define_asset_job(
             NIGHTLY_JOB,
-            _WHOLE | _WEEKLY,
+            _WHOLE | _OF_GRAIN["week"],
             partitions_def=PARTITIONS["week"],
             description="Intake, then a further revision of the open week.",
         ),
@@ -61,6 +54,54 @@ def jobs() -> list[Any]:
         dg.define_asset_job(COMPACTION_JOB, dg.AssetSelection.assets("history_compaction"), description="Compact the history."),
         dg.define_asset_job(SEAL_JOB, dg.AssetSelection.assets("history_seal"), description="Seal the history, then verify all of it."),
     ]
+
+
+@functools.cache  # the job that a sensor names must be the one that is defined
+def _job(grain: str) -> Any:
+    word = GRAIN_WORDS[grain]
+    description = f"Every artifact of the grain {word}, for a range of {word}s in one run."
+    return dg.define_asset_job(JOBS[grain], _OF_GRAIN[grain], partitions_def=PARTITIONS[grain], description=description)
+
+
+def grains() -> list[str]:
+    """The grains with periods that some artifact has, from fine to coarse."""
+    return [grain for grain in PERIODIC if of_grain(grain)]
+
+
+_REVIEWS = {"issue_review": "half_month"}
+"""What the calendar holds on a day about the period that has just closed: its id there, and the grain of the artifacts that run.
+
+One line here gives a further meeting its schedule, on condition that the calendar says which window it ``covers``.
+"""
+
+
+def review_schedules() -> list[dg.ScheduleDefinition]:
+    """The schedules of all reviews whose grain some artifact has."""
+    known = {one.id: one for one in calendar.schedules(Policy().calendar)}
+    return [_on_calendar(known[id], grain) for id, grain in _REVIEWS.items() if of_grain(grain)]
+
+
+def _on_calendar(entry: calendar.Schedule, grain: str) -> dg.ScheduleDefinition:
+    """A schedule that runs the job of a grain when ``entry`` is due, for the period in which the window it covers begins."""
+    word = GRAIN_WORDS[grain]
+
+    @dg.schedule(
+        name=entry.id,
+        job_name=JOBS[grain],
+        cron_schedule=entry.cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"{entry.name}, {entry.time} UTC: the {word} that it covers.",
+    )
+    def due(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        day = context.scheduled_execution_time.date()
+        if not entry.is_due(day):
+            return dg.SkipReason(f"{entry.name} is not due on {day}")
+        covered = entry.covers(day)[0] if entry.covers else day
+        key = period_of(grain, covered)
+        return dg.RunRequest(run_key=f"{entry.id}/{key}", partition_key=to_dagster(grain, key), tags={ORIGIN_TAG: "schedule"})
+
+    return due
 
 
 def schedules() -> list[dg.ScheduleDefinition]:
@@ -80,6 +121,7 @@ def schedules() -> list[dg.ScheduleDefinition]:
 
     return [
         nightly_open_week,
+        *review_schedules(),
         dg.ScheduleDefinition(
             name="hourly_health",
             job_name=HEALTH_JOB,
@@ -110,7 +152,7 @@ def schedules() -> list[dg.ScheduleDefinition]:
 
 
 def sensors() -> list[dg.SensorDefinition]:
-    """New files start intake; weeks whose recorded inputs have changed are recomputed; alerts are found and sent."""
+    """New files start intake; periods whose recorded inputs have changed are recomputed; alerts are found and sent."""
 
     @dg.sensor(
         job_name=INTAKE_JOB,
@@ -125,22 +167,22 @@ def sensors() -> list[dg.SensorDefinition]:
         return dg.SensorResult([dg.RunRequest(run_key=seen, tags={ORIGIN_TAG: "sensor"})], cursor=seen)
 
     @dg.sensor(
-        job_name=WEEKS_JOB,
+        jobs=[_job(grain) for grain in grains()],
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Recomputes exactly the weeks whose recorded inputs have changed: new files first, then what reads them.",
+        description="Recomputes exactly the weeks, half-months and quarters whose recorded inputs have changed, the finer ones first.",
     )
-    def changed_weeks(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        busy = context.instance.get_runs_count(dg.RunsFilter(job_name=WEEKS_JOB, statuses=_UNFINISHED))
-        if busy:
-            return dg.SkipReason(f"{busy} runs of weeks have not finished")
+    def changed_periods(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        for grain in grains():
+            if busy := context.instance.get_runs_count(dg.RunsFilter(job_name=JOBS[grain], statuses=_UNFINISHED)):
+                return dg.SkipReason(f"{busy} runs of {GRAIN_WORDS[grain]}s have not finished")
         with Workspace.from_environment() as workspace:
             requests = [_request(work) for work in next_work(workspace)]
         if not requests:
-            return dg.SkipReason("Every recorded week has the inputs that are there now")
+            return dg.SkipReason("Every recorded period has the inputs that are there now")
         return dg.SensorResult(requests)
 
-    return [new_files, changed_weeks, *alert_sensors()]
+    return [new_files, changed_periods, *alert_sensors()]
 
 
 _UNFINISHED = [
@@ -152,12 +194,18 @@ _UNFINISHED = [
 
 
 def _request(work: "Work") -> dg.RunRequest:
-    # The key makes one request of equal inputs: a week that was refused is not asked for again until a file changes.
+    # The key makes one request of equal inputs: a period that was refused is not asked for again until a file changes.
     return dg.RunRequest(
         run_key=work.digest,
+        job_name=JOBS[work.grain],
         asset_selection=[dg.AssetKey(name) for name in work.names],
-        tags={RANGE_START: work.first, RANGE_END: work.last, ORIGIN_TAG: "sensor"},
+        tags={**range_tags(work.grain, work.first, work.last), ORIGIN_TAG: "sensor"},
     )
+
+
+def range_tags(grain: str, first: str, last: str) -> dict[str, str]:
+    """The tags that make a run one over a range of partitions, both ends included."""
+    return {RANGE_START: to_dagster(grain, first), RANGE_END: to_dagster(grain, last)}
 
 
 def _listing(settings: Settings) -> str:
@@ -169,52 +217,66 @@ def _listing(settings: Settings) -> str:
     return total.hexdigest()
 
 
-# ---------------------------------------------------------------- which weeks are stale
+# ---------------------------------------------------------------- what is stale
 
 
 @dataclass(frozen=True)
 class Work:
-    """A range of weeks to run for some artifacts, and a digest of the inputs that make them stale."""
+    """A range of periods to run for some artifacts of one grain, and a digest of the inputs that make them stale."""
 
+    grain: str
     names: tuple[str, ...]
     first: str
     last: str
     digest: str
 
 
-def next_work(workspace: Workspace, *, judged_by: str | None = None) -> list[Work]:
-    """The next ranges of weeks to run; empty when everything is current.
+def next_work(workspace: Workspace, *, judged_by: str | None = None, tried: Collection[str] = ()) -> list[Work]:
+    """The next ranges of periods to run, of the finest grain that has some; empty when everything is current.
 
-    Artifacts that read landed files come first, with what reads them; when these are current, those that read the past of
-    others follow for the weeks that lie later. ``judged_by`` is as for ``stale_weeks``.
+    Within a grain, artifacts that read none of their own grain come first, with what reads them; when these are current, those
+    that read the past of others follow for the periods that lie later. ``judged_by`` is as for ``stale``; work with a digest
+    that is among ``tried`` is left out.
     """
-    roots = [declaration for declaration in weekly() if not _weekly_inputs(declaration)]
-    for group in (roots, [declaration for declaration in weekly() if declaration not in roots]):
-        expected = [expected_inputs(workspace, declaration) for declaration in group]
-        stale = [_stale(workspace, declaration, inputs, judged_by) for declaration, inputs in zip(group, expected, strict=True)]
-        weeks = sorted({week for found in stale for week in found})
-        if weeks:
-            names = tuple(d.name for d in weekly() if any(d is one or _reads(d, one.name) for one in group))
-            return [
-                Work(names, first, last, sha256("".join(one.get(week, "") for one in expected for week in weeks if first <= week <= last)))
-                for first, last in ranges(weeks)
-            ]
+    for grain in PERIODIC:
+        declared = of_grain(grain)
+        roots = [declaration for declaration in declared if not _peers(declaration)]
+        for group in (roots, [declaration for declaration in declared if declaration not in roots]):
+            if work := [one for one in _work(workspace, grain, group, judged_by) if one.digest not in tried]:
+                return work
     return []
 
 
-def weekly() -> list[Declaration]:
-    """The weekly artifacts, in the order of their domains."""
-    return [declaration for declaration in DECLARATIONS.values() if declaration.contract.grain == "week"]
+def _work(workspace: Workspace, grain: str, group: Sequence[Declaration], judged_by: str | None) -> list[Work]:
+    expected = [expected_inputs(workspace, declaration) for declaration in group]
+    found = {key for one, inputs in zip(group, expected, strict=True) for key in _stale(workspace, one, inputs, judged_by)}
+    names = tuple(d.name for d in of_grain(grain) if any(d is one or _reads(d, one.name) for one in group))
+    return [
+        Work(
+            grain,
+            names,
+            first,
+            last,
+            sha256("".join(one.get(key, "") for one in expected for key in sorted(found) if first <= key <= last)),
+        )
+        for first, last in ranges(grain, found)
+    ]
 
 
-def _weekly_inputs(declaration: Declaration) -> list[str]:
-    return [name for name in declaration.inputs if name in DECLARATIONS and DECLARATIONS[name].contract.grain == "week"]
+def of_grain(grain: str) -> list[Declaration]:
+    """The artifacts of one grain, in the order of their domains."""
+    return [declaration for declaration in DECLARATIONS.values() if declaration.contract.grain == grain]
 
 
-def stale_weeks(workspace: Workspace, declaration: Declaration, *, judged_by: str | None = None) -> list[str]:
-    """Weeks of an artifact whose newest ledger entry was not made from the inputs that are recorded now.
+def _peers(declaration: Declaration) -> list[str]:
+    """The artifacts of its own grain that it reads."""
+    return [name for name in declaration.edges if name in DECLARATIONS and DECLARATIONS[name].contract.grain == declaration.contract.grain]
 
-    With ``judged_by`` (a policy digest) a week judged by another policy, or made by other code, is stale as well.
+
+def stale(workspace: Workspace, declaration: Declaration, *, judged_by: str | None = None) -> list[str]:
+    """Partitions of an artifact whose newest ledger entry was not made from the inputs that are recorded now.
+
+    With ``judged_by`` (a policy digest) one that was judged by another policy, or made by other code, is stale as well.
     """
     return _stale(workspace, declaration, expected_inputs(workspace, declaration), judged_by)
 
@@ -222,46 +284,59 @@ def stale_weeks(workspace: Workspace, declaration: Declaration, *, judged_by: st
 def _stale(workspace: Workspace, declaration: Declaration, expected: Mapping[str, str], judged_by: str | None) -> list[str]:
     heads = workspace.history.heads(declaration.name)
     code = code_version(declaration.contract.domain())
-    stale = []
-    for week, inputs in sorted(expected.items()):
-        head = heads.get(week)
+    found = []
+    for key, inputs in sorted(expected.items()):
+        head = heads.get(key)
         is_current = head is not None and head.inputs_sha256 == sha256(inputs)
         if is_current and judged_by is not None and head is not None:
             is_current = head.policy_sha256 == judged_by and head.code_version == code
         if not is_current:
-            stale.append(week)
-    return stale
+            found.append(key)
+    return found
 
 
-def ranges(weeks: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Runs of consecutive Mondays as (first, last)."""
+def ranges(grain: str, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Runs of consecutive partitions as (first, last)."""
     first = last = None
-    for text in sorted(weeks):
-        monday = dt.date.fromisoformat(text)
-        if last is not None and monday - last == WEEK:
-            last = monday
-            continue
-        if first is not None and last is not None:
-            yield first.isoformat(), last.isoformat()
-        first = last = monday
-    if first is not None and last is not None:
-        yield first.isoformat(), last.isoformat()
+    for key in sorted(keys):
+        if last is not None and key != next_period(grain, last):
+            yield str(first), last
+            first = None
+        first, last = first or key, key
+    if last is not None:
+        yield str(first), last
 
 
 def _reads(declaration: Declaration, name: str) -> bool:
-    return any(source == name or (source in DECLARATIONS and _reads(DECLARATIONS[source], name)) for source in declaration.inputs)
+    return any(source == name or (source in DECLARATIONS and _reads(DECLARATIONS[source], name)) for source in declaration.edges)
 
 
 def expected_inputs(workspace: Workspace, declaration: Declaration) -> dict[str, str]:
-    """For every week that telemetry touches up to the open one, the inputs a computation would use now, as the ledger writes them."""
-    last = open_week(workspace.as_of).isoformat()
-    recorded: dict[str, list[tuple[str, Input]]] = {}
+    """For every partition that there ought to be, the inputs a computation would use now, as the ledger writes them."""
+    grain = declaration.contract.grain
+    recorded = {name: recorded_inputs(workspace.history, name, kind) for name, kind in declaration.inputs.items()}
+    found: dict[str, set[Input]] = {key: set() for key in _periods(workspace, declaration, recorded)}
     for name, kind in declaration.inputs.items():
-        known = recorded_inputs(workspace.history, name, kind)
-        is_landed = issubclass(kind, Landed)  # files may hold weeks that are not on the calendar
-        recorded[name] = [(week, used) for week, used in known if not is_landed or FIRST_WEEK.isoformat() <= week <= last]
-    found: dict[str, set[Input]] = {week: set() for inputs in recorded.values() for week, _ in inputs}
-    for name, kind in declaration.inputs.items():
-        for week, used in used_by(kind, recorded[name], found):
-            found[week].add(used)
-    return {week: inputs_text(inputs) for week, inputs in found.items()}
+        for key, _, used in used_by(kind, grain_of(name, kind), recorded[name], grain, found):
+            found[key].add(used)
+    return {key: inputs_text(inputs) for key, inputs in found.items()}
+
+
+def _periods(workspace: Workspace, declaration: Declaration, recorded: Mapping[str, Sequence[tuple[str, Input]]]) -> Iterable[str]:
+    """The partitions that there ought to be, up to the open one.
+
+    Of an artifact of weeks these are the weeks that its inputs touch. A half-month or quarter in which nothing happened is one
+    nevertheless, from the first that is touched on. Where no input says when (``Whole``, ``OwnPast``, ``Earlier``), they go from
+    the first recorded one, or the newest closed one, on.
+    """
+    grain = declaration.contract.grain
+    first, last = FIRST[grain], period_of(grain, workspace.as_of)
+    telling = {name: kind for name, kind in declaration.inputs.items() if kind.has_periods}
+    if not telling:
+        begin = min([*workspace.history.heads(declaration.name), last_closed(grain, workspace.as_of)])
+        return periods_between(grain, begin, last)
+    touched = {
+        key for name, kind in telling.items() for source, _ in recorded[name] for key in kind.touches(grain_of(name, kind), source, grain)
+    }
+    known = sorted(key for key in touched if first <= key <= last)  # files may hold weeks that are not on the calendar
+    return known if grain == "week" or not known else periods_between(grain, known[0], last)

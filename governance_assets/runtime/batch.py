@@ -1,4 +1,4 @@
-"""One ``governance run``: intake, the weeks, then health, in one process under one tag; then the site and a summary.
+"""One ``governance run``: intake, weeks, half-months, quarters, then health, in one process under one tag; then site and summary.
 
 Belongs here: which partitions a command line asks for, running the jobs grain by grain, printing what came out.
 Does not belong here: what a run computes (``runtime/artifact.py``) or how the site looks (``pages/``).
@@ -6,9 +6,10 @@ Does not belong here: what a run computes (``runtime/artifact.py``) or how the s
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import dagster as dg
@@ -17,21 +18,35 @@ from governance_assets.pages.site import DOCUMENTS
 from governance_assets.pages.wording import VERDICTS, count, figure, instant
 from governance_assets.runtime import clock
 from governance_assets.runtime.alerts.sweep import sweep
-from governance_assets.runtime.artifact import DECLARATIONS, FIRST_WEEK
+from governance_assets.runtime.artifact import DECLARATIONS
 from governance_assets.runtime.automation import (
     HEALTH_JOB,
     INTAKE_JOB,
-    RANGE_END,
-    RANGE_START,
-    WEEKS_JOB,
+    JOBS,
+    Work,
+    grains,
     next_work,
+    of_grain,
+    range_tags,
     ranges,
-    stale_weeks,
-    weekly,
+    stale,
 )
 from governance_assets.runtime.instance import opened
 from governance_assets.runtime.overview import documents, site, states
-from governance_assets.runtime.periods import last_closed_quarter, open_week, week_of, weeks_between, weeks_of_quarter
+from governance_assets.runtime.partitions import FIRST
+from governance_assets.runtime.periods import (
+    GRAIN_WORDS,
+    PERIODIC,
+    last_closed_quarter,
+    overlapping,
+    owner,
+    period_of,
+    periods_between,
+    quarter_end,
+    quarter_start,
+    week_of,
+    weeks_of_quarter,
+)
 from governance_assets.runtime.processes import process_tags
 from governance_assets.runtime.proof.installation import seal_installation
 from governance_assets.runtime.proof.seals import SealRefused
@@ -46,9 +61,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Asked:
-    """The weeks and artifacts that a command line names; None where it names none."""
+    """The partitions of each grain, and the artifacts, that a command line names; None where it names none."""
 
-    weeks: tuple[str, ...] | None = None
+    periods: Mapping[str, tuple[str, ...]] | None = None
     names: tuple[str, ...] | None = None
 
     @classmethod
@@ -67,19 +82,32 @@ class Asked:
         names = tuple(part.strip() for part in select.split(",")) if select else None
         if quarter is not None:
             try:
-                return cls(tuple(monday.isoformat() for monday in weeks_of_quarter(quarter)), names)
+                return cls(_of_quarter(quarter), names)
             except ValueError as error:
                 raise SettingsError(f"--quarter: {error}") from None
         if week is not None:
-            return cls((_monday(week, "--week").isoformat(),), names)
+            return cls(_of_weeks(*[_monday(week, "--week")] * 2), names)
         if first or last:
             if not (first and last):
                 raise SettingsError("--from and --to go together; name both")
             start, end = _monday(first, "--from"), _monday(last, "--to")
             if end < start:
                 raise SettingsError(f"--to: {last} lies before --from {first}; swap them")
-            return cls(tuple(monday.isoformat() for monday in weeks_between(start, end)), names)
+            return cls(_of_weeks(start, end), names)
         return cls(None, names)
+
+
+def _of_quarter(quarter: str) -> dict[str, tuple[str, ...]]:
+    """The quarter and what belongs to it: its weeks by their Thursdays, its half-months, itself."""
+    edges = (period_of("half_month", day) for day in (quarter_start(quarter), quarter_end(quarter)))
+    halves = (key for key in periods_between("half_month", *edges) if owner("half_month", key, "quarter") == quarter)
+    return {"week": tuple(map(str, weeks_of_quarter(quarter))), "half_month": tuple(halves), "quarter": (quarter,)}
+
+
+def _of_weeks(first: dt.date, last: dt.date) -> dict[str, tuple[str, ...]]:
+    """The weeks from ``first`` to ``last``, and every half-month and quarter that has a day of them."""
+    weeks = tuple(periods_between("week", first.isoformat(), last.isoformat()))
+    return {grain: tuple(sorted({key for week in weeks for key in overlapping(week, grain)})) for grain in PERIODIC}
 
 
 @dataclass
@@ -99,7 +127,7 @@ class Done:
 
 
 def run(workspace: Workspace, definitions: dg.Definitions, asked: Asked, command: str, say: Say) -> Done:
-    """Execute intake, the asked or stale weeks, and health whatever became of these; the history says what came out."""
+    """Execute intake, the asked or stale periods, and health whatever became of these; the history says what came out."""
     unknown = sorted(set(asked.names or ()) - DECLARATIONS.keys())
     if unknown:
         raise SettingsError(f"--select: no artifact is named {', '.join(unknown)}; known are {', '.join(DECLARATIONS)}")
@@ -110,8 +138,7 @@ def run(workspace: Workspace, definitions: dg.Definitions, asked: Asked, command
         with done.phase("intake", say):
             batch.execute(INTAKE_JOB, None, {})
         if done.is_success:
-            with done.phase("weeks", say):
-                batch.weeks(asked)
+            batch.periods(asked)
         with done.phase("health", say):
             sweep(workspace)  # where no daemon lives nobody else has taken the steps that are due
             batch.execute(HEALTH_JOB, None, {})
@@ -153,41 +180,56 @@ class _Batch:
             for event in result.get_step_failure_events():
                 self.say(f"failed: {event.step_key}: {event.step_failure_data.error_display_string}")
 
-    def weeks(self, asked: Asked) -> None:
-        """Every weekly artifact: the asked weeks, else those that are stale."""
-        if asked.weeks is None and asked.names is None:
-            self._stale()
+    def periods(self, asked: Asked) -> None:
+        """Every artifact with periods, grain by grain: the asked periods, else those that are stale."""
+        if asked.periods is None and asked.names is None:
+            # What reads back in time can make a finer grain stale once more: its phase then comes again.
+            for grain, work in groupby(self._stale(), lambda one: one.grain):
+                with self.done.phase(JOBS[grain], self.say):
+                    for one in work:
+                        self._range(grain, one.names, one.first, one.last)
             return
-        chosen = [one for one in weekly() if asked.names is None or one.name in asked.names]
-        if asked.weeks is None:
-            stale = {week for one in chosen for week in stale_weeks(self.workspace, one, judged_by=self.workspace.policy_sha256)}
-            self._ranges([one.name for one in chosen], sorted(stale))
-            return
-        last = open_week(self.workspace.as_of).isoformat()
-        wanted = [week for week in asked.weeks if FIRST_WEEK.isoformat() <= week <= last]
-        if wanted:
-            # What reads the past needs the past: earlier weeks that were never recorded come along.
-            for one in (one for one in chosen if not one.reads_past):
-                recorded = self.workspace.history.heads(one.name)
-                self._ranges([one.name], [week for week in stale_weeks(self.workspace, one) if week < wanted[0] and week not in recorded])
-        self._ranges([one.name for one in chosen], wanted)
+        for grain in grains():
+            if self.done.is_success and any(asked.names is None or one.name in asked.names for one in of_grain(grain)):
+                with self.done.phase(JOBS[grain], self.say):
+                    self._asked(grain, asked)
 
-    def _stale(self) -> None:
-        done: set[str] = set()
-        while work := [one for one in next_work(self.workspace, judged_by=self.workspace.policy_sha256) if one.digest not in done]:
+    def _asked(self, grain: str, asked: Asked) -> None:
+        chosen = [one for one in of_grain(grain) if asked.names is None or one.name in asked.names]
+        names = [one.name for one in chosen]
+        if asked.periods is None:
+            self._ranges(
+                grain, names, {key for one in chosen for key in stale(self.workspace, one, judged_by=self.workspace.policy_sha256)}
+            )
+            return
+        last = period_of(grain, self.workspace.as_of)
+        wanted = [key for key in asked.periods[grain] if FIRST[grain] <= key <= last]
+        if wanted:
+            # What reads the past needs the past: earlier periods that were never recorded come along.
+            for one in chosen:
+                if not one.reads_past or one.reads_own_past:
+                    recorded = self.workspace.history.heads(one.name)
+                    earlier = [key for key in stale(self.workspace, one) if key < wanted[0] and key not in recorded]
+                    self._ranges(grain, [one.name], earlier)
+        self._ranges(grain, names, wanted)
+
+    def _stale(self) -> Iterator[Work]:
+        """Ranges that are stale, one after the other; each is looked for when those before it have run."""
+        tried: set[str] = set()
+        while work := next_work(self.workspace, judged_by=self.workspace.policy_sha256, tried=tried):
             for one in work:
-                self._range(one.names, one.first, one.last)
-                done.add(one.digest)  # a refused week stays stale, and would be tried for ever
+                yield one
+                tried.add(one.digest)  # a refused period stays stale, and would be tried for ever
                 if not self.done.is_success:
                     return
 
-    def _ranges(self, names: Sequence[str], wanted: Sequence[str]) -> None:
-        for first, last in ranges(wanted):
-            self._range(names, first, last)
+    def _ranges(self, grain: str, names: Sequence[str], wanted: Collection[str]) -> None:
+        for first, last in ranges(grain, wanted):
+            self._range(grain, names, first, last)
 
-    def _range(self, names: Sequence[str], first: str, last: str) -> None:
+    def _range(self, grain: str, names: Sequence[str], first: str, last: str) -> None:
         if self.done.is_success:
-            self.execute(WEEKS_JOB, names, {RANGE_START: first, RANGE_END: last})
+            self.execute(JOBS[grain], names, range_tags(grain, first, last))
 
 
 def _monday(text: str, option: str) -> dt.date:
@@ -214,7 +256,7 @@ def print_summary(workspace: Workspace) -> bool:
     summary = Table("artifact", "partition", "recorded", "rows", "verdict", "headline figure", box=None, pad_edge=False)
     for state in shown:
         verdict = VERDICTS[state.verdict]
-        partitions = f"{state.partitions} weeks" if state.grain == "week" else ""
+        partitions = "" if state.grain == "none" else count(state.partitions, GRAIN_WORDS[state.grain])
         cells = (state.artifact, state.partition_key or "–", partitions, figure(state.rows), verdict.word, state.headline)
         summary.add_row(*(Text(cell) for cell in cells))
     out.print(summary)

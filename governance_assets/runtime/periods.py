@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from governance_assets.contract import WHOLE
 
@@ -222,9 +223,14 @@ def open_quarter(as_of: dt.datetime) -> str:
     return quarter_of(as_of)
 
 
+def quarter_closes(quarter: str) -> dt.date:
+    """The day from which ``quarter`` and every week it owns have ended: its last week may run up to three days beyond it."""
+    return max(quarter_end(quarter), next_week(weeks_of_quarter(quarter)[-1]))
+
+
 def is_quarter_closed(quarter: str, as_of: dt.datetime) -> bool:
-    """Whether ``quarter`` and every week it owns have ended: its last week may run up to three days beyond it."""
-    return utc_day(as_of) >= max(quarter_end(quarter), next_week(weeks_of_quarter(quarter)[-1]))
+    """Whether ``quarter`` and every week it owns have ended."""
+    return utc_day(as_of) >= quarter_closes(quarter)
 
 
 def last_closed_quarter(as_of: dt.datetime) -> str:
@@ -233,16 +239,123 @@ def last_closed_quarter(as_of: dt.datetime) -> str:
     return quarter if is_quarter_closed(quarter, as_of) else previous_quarter(quarter)
 
 
-# Partitions
+# Partitions of any grain, by their keys: ``2025-11-03`` (a week), ``2025-11-01`` (a half-month), ``2025-Q4``
+
+PERIODIC = ("week", "half_month", "quarter")
+"""The grains that have periods, from fine to coarse."""
+GRAIN_WORDS = {"none": "whole", "week": "week", "half_month": "half-month", "quarter": "quarter"}
+"""What a person calls a partition of each grain."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """A partition with its exact instants: the first one in it and the first one after it."""
+
+    key: str
+    start: dt.datetime
+    end: dt.datetime
+
+
+def period(grain: str, key: str) -> Period:
+    """The partition ``key`` of a grain that has periods.
+
+    >>> print(period("quarter", "2025-Q4").end)
+    2026-01-01 00:00:00+00:00
+    """
+    start = first_day(grain, key)
+    return Period(key, _midnight(start), _midnight(_after(grain, start)))
+
+
+def first_day(grain: str, key: str) -> dt.date:
+    """First day of the partition ``key``. Raises ValueError for a key that its grain does not have."""
+    if grain == "quarter":
+        return quarter_start(key)
+    if grain == "week":
+        return week_from_key(key)
+    day = dt.date.fromisoformat(key)
+    if day != half_month_of(day) or day.isoformat() != key:
+        raise ValueError(f"{key!r} is no half-month; write its first day as 2025-11-01 or 2025-11-15")
+    return day
+
+
+def period_of(grain: str, day: dt.date) -> str:
+    """The key of the partition that holds ``day``."""
+    if grain == "quarter":
+        return quarter_of(day)
+    return (week_of(day) if grain == "week" else half_month_of(day)).isoformat()
+
+
+def next_period(grain: str, key: str) -> str:
+    """The key after ``key``."""
+    return period_of(grain, _after(grain, first_day(grain, key)))
+
+
+def previous_period(grain: str, key: str) -> str:
+    """The key before ``key``."""
+    return period_of(grain, first_day(grain, key) - DAY)
+
+
+def periods_between(grain: str, first: str, last: str) -> Iterator[str]:
+    """The keys from ``first`` to ``last``, both included."""
+    while first <= last:
+        yield first
+        first = next_period(grain, first)
+
+
+def owner(source: str, key: str, grain: str) -> str:
+    """The partition of ``grain`` that the partition ``key`` of an equal or finer grain belongs to: a week to that of its Thursday.
+
+    >>> owner("week", "2025-12-29", "quarter"), owner("week", "2025-12-29", "half_month"), owner("half_month", "2025-12-15", "quarter")
+    ('2026-Q1', '2026-01-01', '2025-Q4')
+    """
+    if grain == "none":
+        return WHOLE
+    if source == grain:
+        return key
+    if is_finer(grain, source):
+        raise ValueError(f"a {GRAIN_WORDS[source]} belongs to no {GRAIN_WORDS[grain]}")
+    first = first_day(source, key)
+    return period_of(grain, _thursday(first) if source == "week" else first)
+
+
+def overlapping(week: str, grain: str) -> Sequence[str]:
+    """The partitions of ``grain`` that have a day of ``week``, in order: one or two."""
+    if grain == "none":
+        return (WHOLE,)
+    first = dt.date.fromisoformat(week)
+    return sorted({period_of(grain, first), period_of(grain, first + WEEK - DAY)})
+
+
+def is_finer(grain: str, other: str) -> bool:
+    """Whether ``grain`` has the shorter periods; an artifact without partitions is the coarsest."""
+    return grain != "none" and (other == "none" or PERIODIC.index(grain) < PERIODIC.index(other))
 
 
 def partition_end(grain: str, key: str) -> dt.datetime | None:
     """First instant after the partition ``key``; None for an artifact without partitions, which never closes."""
     if grain == "none" or key == WHOLE:
         return None
+    return _midnight(_after(grain, quarter_start(key) if grain == "quarter" else dt.date.fromisoformat(key)))
+
+
+def partition_closes(grain: str, key: str) -> dt.datetime | None:
+    """The instant from which the partition ``key`` is closed: its end, or for a quarter the end of its last week if that is later."""
+    return _midnight(quarter_closes(key)) if grain == "quarter" and key != WHOLE else partition_end(grain, key)
+
+
+def last_closed(grain: str, as_of: dt.datetime) -> str:
+    """The key of the newest partition that is closed at ``as_of``."""
+    key = period_of(grain, utc_day(as_of))
+    while (closes := partition_closes(grain, key)) is not None and as_of < closes:
+        key = previous_period(grain, key)
+    return key
+
+
+def _after(grain: str, first: dt.date) -> dt.date:
     if grain == "quarter":
-        end = quarter_end(key)
-    else:
-        first = dt.date.fromisoformat(key)
-        end = next_week(first) if grain == "week" else next_half_month(first)
-    return dt.datetime.combine(end, dt.time(), dt.UTC)
+        return quarter_end(quarter_of(first))
+    return next_week(first) if grain == "week" else next_half_month(first)
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), dt.UTC)

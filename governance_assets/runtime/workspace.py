@@ -11,7 +11,7 @@ from governance_assets.policy import Policy, digest, judging_text
 from governance_assets.runtime import clock
 from governance_assets.runtime.alerts.transitions import Alerting
 from governance_assets.runtime.history import History, Provenance
-from governance_assets.runtime.periods import partition_end
+from governance_assets.runtime.periods import partition_closes
 from governance_assets.runtime.settings import Settings, git_state
 from governance_assets.runtime.sources import Intake, read_telemetry
 
@@ -69,8 +69,8 @@ class Workspace:
 
     def is_open(self, grain: str, partition_key: str) -> bool:
         """Whether a partition may still change without being a restatement."""
-        end = partition_end(grain, partition_key)
-        return end is None or self.as_of < end
+        closes = partition_closes(grain, partition_key)
+        return closes is None or self.as_of < closes
 
     def close(self) -> None:
         """Close the history if it was opened."""

@@ -17,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from governance_assets.runtime.artifact import DECLARATIONS, Declaration, Landed, View, recorded_inputs, used_by
+from governance_assets.runtime.artifact import DECLARATIONS, Declaration
 from governance_assets.runtime.history import History, Input
+from governance_assets.runtime.inputs import Landed, View, grain_of, recorded_inputs, used_by
 from governance_assets.runtime.periods import next_week
 from governance_assets.runtime.replay.past import SHORT, HistoryThen
 from governance_assets.runtime.sources.landing import LANDED, VERSION_COLUMN, date_column, digests_by_week, mondays
@@ -58,29 +59,34 @@ def find(declaration: Declaration, history: History, then: HistoryThen, used: Ma
         if strange:
             one.problem = f"it was made from {strange[0]}, which this code does not read; replay with the recorded commit"
     for name, kind in declaration.inputs.items():
-        found = _at(then, name, kind, used)
+        grain = declaration.contract.grain
+        found = _at(then, name, kind, grain, used)
         for key, one in used.items():
             wanted = one.from_artifact(name)
             if one.problem or found[key] == wanted:
                 continue
-            moment = _earlier(history, then, name, kind, key, wanted)
+            moment = _earlier(history, then, name, kind, grain, key, wanted)
             if moment is None:
                 one.problem = _first_difference(wanted, found[key])
             else:
                 one.moments[name] = moment
 
 
-def _at(then: HistoryThen, name: str, kind: type[View], keys: Iterable[str]) -> dict[str, set[Input]]:
+def _at(then: HistoryThen, name: str, kind: type[View], grain: str, keys: Iterable[str]) -> dict[str, set[Input]]:
     """What each partition would have used of an input then."""
     found: dict[str, set[Input]] = {key: set() for key in keys}
-    for key, one in used_by(kind, recorded_inputs(then, name, kind), found):
+    for key, _, one in used_by(kind, grain_of(name, kind), recorded_inputs(then, name, kind), grain, found):
         found[key].add(one)
     return found
 
 
-def _earlier(history: History, then: HistoryThen, name: str, kind: type[View], key: str, wanted: frozenset[Input]) -> dt.datetime | None:
-    moments = moments_before(history, then.instant, name)
-    return next((moment for moment in moments if _at(HistoryThen(history, moment), name, kind, [key])[key] == wanted), None)
+def _earlier(
+    history: History, then: HistoryThen, name: str, kind: type[View], grain: str, key: str, wanted: frozenset[Input]
+) -> dt.datetime | None:
+    for moment in moments_before(history, then.instant, name):
+        if _at(HistoryThen(history, moment), name, kind, grain, [key])[key] == wanted:
+            return moment
+    return None
 
 
 def moments_before(history: History, instant: dt.datetime, name: str | None = None) -> list[dt.datetime]:
