@@ -31,7 +31,8 @@ from governance_assets.runtime.artifact import (
     check_inputs,
     materialize,
 )
-from governance_assets.runtime.automation import next_work, range_tags, review_schedules, stale
+from governance_assets.runtime.automation import JOBS, next_work, range_tags, review_schedules, stale
+from governance_assets.runtime.batch import Asked, Done, _Batch
 from governance_assets.runtime.inputs import InputError, Landed, check_kinds, rounds, used_by
 from governance_assets.runtime.ledger import Input
 from governance_assets.runtime.partitions import FIRST, PARTITIONS, from_dagster, to_dagster
@@ -411,7 +412,7 @@ def test_twelve_quarters_in_one_run_read_their_own_past_in_order(works: Works, t
     works.make("drops", *(week.isoformat() for key in YEARS for week in weeks_of_quarter(key)[:2]))
     works.make("barrels", *YEARS)
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        job = jobs_of(works).resolve_job_def("quarter")
+        job = jobs_of(works).resolve_job_def("quarters")
         selected = [dg.AssetKey("cellar")]
         assert job.execute_in_process(instance=instance, tags=range_tags("quarter", YEARS[0], YEARS[-1]), asset_selection=selected).success
         assert len(instance.get_runs()) == 1
@@ -440,7 +441,7 @@ def jobs_of(works: Works) -> dg.Definitions:
     return dg.Definitions(
         assets=works.assets,
         jobs=[
-            dg.define_asset_job(grain, dg.AssetSelection.tag("governance/grain", grain), partitions_def=PARTITIONS[grain])
+            dg.define_asset_job(JOBS[grain], dg.AssetSelection.tag("governance/grain", grain), partitions_def=PARTITIONS[grain])
             for grain in PERIODIC
         ],
         resources={"workspace": dg.ResourceDefinition.hardcoded_resource(works.workspace)},
@@ -453,7 +454,7 @@ def test_a_run_over_quarters_has_one_verdict_each_and_a_bad_one_stops_no_other(w
     works.make("drops", *WEEKS)
     works.make("pails", *works.stale("pails"))
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        job = jobs_of(works).resolve_job_def("quarter")
+        job = jobs_of(works).resolve_job_def("quarters")
         assert job.execute_in_process(instance=instance, tags=range_tags("quarter", QUARTERS[0], QUARTERS[-1])).success
         materialized = instance.get_materialized_partitions(dg.AssetKey("barrels"))
         assert materialized == {to_dagster("quarter", key) for key in QUARTERS} - {"2024-04-01"}
@@ -468,6 +469,33 @@ def test_a_run_over_quarters_has_one_verdict_each_and_a_bad_one_stops_no_other(w
         metadata = instance.fetch_materializations(wanted, limit=1).records[0].asset_materialization.metadata
     assert metadata["quarter"].value == "2024-Q4"
     assert "2024-Q2" not in works.history.heads("barrels")
+
+
+def test_a_command_runs_what_is_stale_grain_by_grain_and_then_rests(works: Works, tmp_path: Path) -> None:
+    works.make("drops", *WEEKS[-20:])
+    said: list[str] = []
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        batch = _Batch(works.workspace, jobs_of(works), instance, {}, Done(), said.append)
+        batch.periods(Asked())
+        phases = [line.split(":")[0] for line in said]
+        assert phases[:3] == ["weeks", "half_months", "quarters"]
+        assert batch.done.is_success
+        assert list(works.history.heads("cellar")) == ["2024-Q4", "2025-Q1"]
+        said.clear()
+        entries = works.history.entry_count()
+        batch.periods(Asked())
+        assert (said, works.history.entry_count()) == ([], entries)
+        batch.periods(Asked.parse(quarter="2024-Q4", select="barrels"))
+        assert [line.split(":")[0] for line in said] == ["quarters"]
+
+
+def test_what_options_ask_for() -> None:
+    quarter = Asked.parse(quarter="2025-Q4").periods
+    assert quarter["week"] == tuple(map(str, weeks_of_quarter("2025-Q4")))
+    assert quarter["half_month"] == ("2025-10-01", "2025-10-15", "2025-11-01", "2025-11-15", "2025-12-01", "2025-12-15")
+    assert quarter["quarter"] == ("2025-Q4",)
+    week = Asked.parse(week="2025-12-31").periods
+    assert week == {"week": ("2025-12-29",), "half_month": ("2025-12-15", "2026-01-01"), "quarter": ("2025-Q4", "2026-Q1")}
 
 
 def test_edges_are_shown_and_none_turns_round(works: Works) -> None:

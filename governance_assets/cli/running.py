@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @click.command()
 @located
 @click.option("--week", help="One week, any of its days: 2025-11-03.")
-@click.option("--quarter", help="The weeks of one quarter: 2025-Q4.")
+@click.option("--quarter", help="One quarter with its half-months and weeks: 2025-Q4.")
 @click.option("--from", "first", help="First week, any of its days.")
 @click.option("--to", "last", help="Last week, any of its days.")
-@click.option("--select", help="Names of weekly artifacts, separated by commas.")
+@click.option("--select", help="Names of artifacts, separated by commas.")
 @click.option("--as-of", help="Instant to look from, ISO; default the policy's, else now.")
 @click.option("--strict", is_flag=True, help="Exit with 3 when a check failed.")
 def run(

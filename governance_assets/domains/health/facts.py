@@ -25,34 +25,33 @@ from governance_assets.runtime.calendar import Event, Schedule, last_overdue, sc
 from governance_assets.runtime.due_dates import at
 from governance_assets.runtime.periods import (
     DAY,
-    half_month_of,
-    last_closed_week,
-    next_week,
-    previous_week,
-    quarter_of,
-    week_of,
+    GRAIN_WORDS,
+    PERIODIC,
+    last_closed,
+    next_period,
+    partition_closes,
+    period_of,
+    previous_period,
 )
 
 Row = dict[str, Any]
 
-WEEK = "week"
-"""The activity of recording every week once it is closed."""
 _NOTHING_DUE: Row = dict.fromkeys(("due", "due_at", "late_at", "grace_days", "newest_partition", "first_recorded_at", "days_late"))
 
 
 def operational_health(
     ledger: pa.Table, owners: Mapping[str, str], grains: Mapping[str, str], policy: Policy, present: dt.datetime
 ) -> pa.Table:
-    """What is due at ``present``: the newest week of every weekly artifact, and every activity that policy escalates.
+    """What is due at ``present``: the newest partition of every artifact with periods, and every activity that policy escalates.
 
     ``owners`` and ``grains`` are those of the artifacts of this installation. A partition counts from its first record: neither
     a further revision of it nor a record of another partition makes anything fresh.
     """
     recorded = ledger.filter(pc.is_valid(ledger["revision"])).select(["artifact", "partition_key", "recorded_at"])
     rows = [
-        _of_week(name, owners[name], _first_records(recorded, name), dt.timedelta(days=policy.alerts.late_after_days), present)
+        _of_period(grain, name, owners[name], _first_records(recorded, name), dt.timedelta(days=policy.alerts.late_after_days), present)
         for name, grain in grains.items()
-        if grain == WEEK
+        if grain in PERIODIC
     ]
     known = {schedule.id: schedule for schedule in schedules(policy.calendar)}
     for missed in policy.alerts.missed:
@@ -66,31 +65,33 @@ def _first_records(recorded: pa.Table, name: str) -> dict[str, dt.datetime]:
     return dict(zip(own["partition_key"].to_pylist(), own["recorded_at_min"].to_pylist(), strict=True))
 
 
-def _of_week(name: str, owner: str, first: Mapping[str, dt.datetime], grace: dt.timedelta, present: dt.datetime) -> Row:
-    row: Row = {"activity": WEEK, "artifact_name": name, "role": owner, "is_urgent": False, "reason": ""} | _NOTHING_DUE
-    due = _newest_late_week(present, grace)
-    due_at = _week_end(due)
-    row |= {"due": due.isoformat(), "due_at": due_at, "late_at": due_at + grace, "grace_days": grace / DAY}
-    reached = [key for key in first if key <= due.isoformat()]
+def _of_period(grain: str, name: str, owner: str, first: Mapping[str, dt.datetime], grace: dt.timedelta, present: dt.datetime) -> Row:
+    row: Row = {"activity": grain, "artifact_name": name, "role": owner, "is_urgent": False, "reason": ""} | _NOTHING_DUE
+    due = _newest_late(grain, present, grace)
+    due_at = _closes(grain, due)
+    row |= {"due": due, "due_at": due_at, "late_at": due_at + grace, "grace_days": grace / DAY}
+    reached = [key for key in first if key <= due]
     row["newest_partition"] = max(reached, default=None)
-    if due.isoformat() in first:
-        return row | {"state": "recorded", "first_recorded_at": first[due.isoformat()], "days_late": 0}
+    if due in first:
+        return row | {"state": "recorded", "first_recorded_at": first[due], "days_late": 0}
     if not first:
         return row | {"state": "unknown", "reason": "nothing is recorded yet"}
     if not reached:
-        return row | {"state": "not_applicable", "reason": f"its first recorded week is {min(first)}"}
-    oldest_missing = next_week(dt.date.fromisoformat(max(reached)))
-    return row | {"state": "missing", "days_late": (present - _week_end(oldest_missing)).days}
+        return row | {"state": "not_applicable", "reason": f"its first recorded {GRAIN_WORDS[grain]} is {min(first)}"}
+    oldest_missing = next_period(grain, max(reached))
+    return row | {"state": "missing", "days_late": (present - _closes(grain, oldest_missing)).days}
 
 
-def _newest_late_week(present: dt.datetime, grace: dt.timedelta) -> dt.date:
-    """The newest week that ended longer than ``grace`` before ``present``."""
-    week = last_closed_week(present - grace)
-    return previous_week(week) if _week_end(week) + grace == present else week
+def _newest_late(grain: str, present: dt.datetime, grace: dt.timedelta) -> str:
+    """The newest partition that closed longer than ``grace`` before ``present``."""
+    key = last_closed(grain, present - grace)
+    return previous_period(grain, key) if _closes(grain, key) + grace == present else key
 
 
-def _week_end(week: dt.date) -> dt.datetime:
-    return at(next_week(week), "00:00")
+def _closes(grain: str, key: str) -> dt.datetime:
+    closes = partition_closes(grain, key)
+    assert closes is not None
+    return closes
 
 
 def _of_activity(
@@ -132,8 +133,7 @@ def _proves(entry: Mapping[str, Any], event: Event, grain: str) -> bool:
     if grain == "none":
         return bool(entry["recorded_at"] >= at(day, "00:00"))
     covered = event.window_start.date() if event.window_start and event.window_end == at(day, "00:00") else day
-    periods = {"week": week_of(covered).isoformat(), "half_month": half_month_of(covered).isoformat(), "quarter": quarter_of(covered)}
-    return bool(entry["partition_key"] == periods[grain])
+    return bool(entry["partition_key"] == period_of(grain, covered))
 
 
 def late_artifacts(connection: duckdb.DuckDBPyConnection, view: str) -> frozenset[str]:

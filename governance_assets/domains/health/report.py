@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from governance_assets.runtime.periods import PERIODIC
+
 _VERDICTS = {"recorded": "pass", "missing": "fail", "unknown": "unknown", "not_applicable": "not_applicable"}
 _ORDER = ("missing", "unknown", "recorded", "not_applicable")
 _FEWEST_BARS, _MOST_BARS = 8, 26
@@ -77,7 +79,7 @@ def _due_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
 def _expected(row: Mapping[str, Any]) -> str:
     """What the calendar expects: an artifact every week, or an activity proved by one."""
     name = row["artifact_name"]
-    return str(name) if row["activity"] == "week" else f"{row['activity'].replace('_', ' ')} ({name})"
+    return str(name) if row["activity"] in PERIODIC else f"{row['activity'].replace('_', ' ')} ({name})"
 
 
 def _day(instant: dt.datetime | None) -> dt.date | None:

@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 
 from governance_assets.finding import Finding, Rule
 from governance_assets.runtime.alerts.escalation import ACTIVITY_TOOK_PLACE
+from governance_assets.runtime.periods import PERIODIC
 
 PARTITION_IS_ON_TIME = Rule(
     name="partition_is_on_time",
-    requirement="the newest week that ended longer ago than the grace is recorded",
+    requirement="the newest period that ended longer ago than the grace is recorded",
     remedy="See whether its telemetry arrived and whether the daemon runs; then `governance run` records what is missing",
     unit="days",
     sources="A21",
@@ -35,7 +36,6 @@ ESCALATION_IS_TAKEN = Rule(
     unit="steps",
     sources="C75 C76 C77 C78",
 )
-_WEEK = "week"
 
 
 def judge_operational_health(rows: pa.Table, policy: None, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
@@ -44,8 +44,8 @@ def judge_operational_health(rows: pa.Table, policy: None, partition_key: str, p
 
 
 def _judge_due(row: Mapping[str, Any]) -> Finding:
-    is_week = row["activity"] == _WEEK
-    rule, subject = (PARTITION_IS_ON_TIME, row["artifact_name"]) if is_week else (ACTIVITY, row["activity"])
+    is_period = row["activity"] in PERIODIC
+    rule, subject = (PARTITION_IS_ON_TIME, row["artifact_name"]) if is_period else (ACTIVITY, row["activity"])
     if row["state"] == "not_applicable":
         return rule.not_applicable(subject, row["reason"])
     if row["state"] == "unknown":
