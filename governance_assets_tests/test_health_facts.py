@@ -16,6 +16,7 @@ from governance_assets.domains.health.contracts import Escalations, OperationalH
 from governance_assets.policy import Policy, policy_from
 from governance_assets.runtime.alerts.incidents import incidents
 from governance_assets.runtime.alerts.transitions import NewAlert
+from governance_assets.runtime.periods import PERIODIC
 from governance_assets.runtime.tables import LEDGER
 
 DAY, TICK = dt.timedelta(days=1), dt.timedelta(microseconds=1)
@@ -51,12 +52,12 @@ def ledger(*entries: tuple[str, str, str]) -> pa.Table:
 def health(
     entries: Sequence[tuple[str, str, str]], present: dt.datetime = NOW, grains: dict[str, str] | None = None, policy: Policy | None = None
 ) -> dict[str, dict[str, Any]]:
-    """The rows by artifact for weeks, and by activity for the rest; only activities of known artifacts."""
+    """The rows by artifact for periods, and by activity for the rest; only activities of known artifacts."""
     known = GRAINS if grains is None else grains
     owners = dict.fromkeys(known, "owner") | OWNERS
     rows = conform(OperationalHealth, facts.operational_health(ledger(*entries), owners, known, policy or Policy(), present))
     assert violations(OperationalHealth, rows) == []
-    return {row["artifact_name"] if row["activity"] == "week" else row["activity"]: row for row in rows.to_pylist()}
+    return {row["artifact_name"] if row["activity"] in PERIODIC else row["activity"]: row for row in rows.to_pylist()}
 
 
 def scores(*entries: tuple[str, str], **more: Any) -> dict[str, Any]:
@@ -271,3 +272,17 @@ def test_an_incident_of_a_late_artifact_says_so() -> None:
     late = facts.late_artifacts(connection, "operational_health")
     assert late == {"scores"}
     assert listed(failing(1, "red", NOW), late=sorted(late))[0]["is_artifact_late"]
+
+
+@pytest.mark.parametrize(
+    ("grain", "present", "recorded", "due", "state", "days_late"),
+    [
+        ("quarter", "2025-10-03T00:00", "2025-Q2", "2025-Q2", "recorded", 0),  # two days are allowed
+        ("quarter", "2025-10-03T00:01", "2025-Q2", "2025-Q3", "missing", 2),
+        ("half_month", "2025-10-03T00:00", "2025-09-01", "2025-09-01", "recorded", 0),
+        ("half_month", "2025-10-03T00:01", "2025-09-01", "2025-09-15", "missing", 2),
+    ],
+)
+def test_other_periods_are_due_when_they_are_closed(grain: str, present: str, recorded: str, due: str, state: str, days_late: int) -> None:
+    row = scores((recorded, "2025-09-20T06:00"), grains={"scores": grain}, present=utc(present))
+    assert (row["activity"], row["due"], row["state"], row["days_late"]) == (grain, due, state, days_late)
