@@ -105,7 +105,7 @@ def scan_with_tasks(path: Path, threads: int) -> Scores:
 
 def duckdb_one_pass(path: Path, threads: int) -> Scores:
     """The product's scores by model, stratum and level, folded."""
-    from governance_assets.domains.calibration import facts
+    from governance_assets.domains.scores import facts
 
     con = _duckdb(path, threads)
     scores = facts.level_scores(con, "forecasts", ["model_id", "horizon"])
@@ -115,7 +115,7 @@ def duckdb_one_pass(path: Path, threads: int) -> Scores:
 
 def duckdb_per_task(path: Path, threads: int) -> Scores:
     """The product's scores of every single task, then their means."""
-    from governance_assets.domains.calibration import facts
+    from governance_assets.domains.scores import facts
 
     con = _duckdb(path, threads)
     tasks = facts.task_scores(con, "forecasts", (*TASK, "target"))

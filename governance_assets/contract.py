@@ -209,6 +209,17 @@ def conform(contract: type[Contract], table: pa.Table) -> pa.Table:
     return pa.table(arrays, schema=_plain_schema(contract))
 
 
+def together(contract: type[Contract], parts: Sequence[pa.Table]) -> pa.Table:
+    """The rows of all ``parts``, conformed; none when there is no part."""
+    return conform(contract, pa.concat_tables(parts) if parts else empty(contract))
+
+
+def filled(contract: type[Contract], rows: int, given: Mapping[str, Any]) -> pa.Table:
+    """A table of ``rows`` rows in the contract's order of columns; a text that is given stands in every row."""
+    names = list(contract.model_fields)
+    return pa.table({name: pa.repeat(given[name], rows) if isinstance(given[name], str) else given[name] for name in names})
+
+
 def violations(contract: type[Contract], table: pa.Table) -> list[Problem]:
     """Every problem of a conformed ``table``: nulls, not-a-number, bounds, choices, misnamed partitions and repeated keys."""
     problems: list[Problem] = []

@@ -1,4 +1,4 @@
-"""Views with the columns of landed rows, for tests of calibration."""
+"""Views with the columns of landed rows, for tests of scores, calibration and skill."""
 
 from __future__ import annotations
 
@@ -11,14 +11,23 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from governance_assets.policy import CalibrationPolicy, policy_from
+from governance_assets.domains.calibration import facts as calibration_facts
+from governance_assets.domains.scores import facts
+from governance_assets.domains.skill import facts as skill_facts
+from governance_assets.policy import CalibrationPolicy, SkillPolicy, policy_from
 
+SEASON_START = dt.date(2024, 1, 1)
 FORECAST_COLUMNS = ("model_id", "reference_date", "horizon", "target", "location", "target_end_date")
 
 
 def calibration(**overrides: Any) -> CalibrationPolicy:
     """The calibration section with overrides."""
     return policy_from({"calibration": overrides}).calibration
+
+
+def skilled(**overrides: Any) -> SkillPolicy:
+    """The skill section with overrides."""
+    return policy_from({"skill": overrides}).skill
 
 
 def flusight(folder: Path) -> tuple[duckdb.DuckDBPyConnection, CalibrationPolicy]:
@@ -72,3 +81,40 @@ def observed_rows(rows: Sequence[dict[str, Any]], strata: Sequence[str] = ()) ->
     plain = {"target": "", "location": "", "target_end_date": dt.date(2025, 1, 8)} | dict.fromkeys(strata)
     fields = [pa.field(name, pa.date32() if "date" in name else pa.string()) for name in plain] + [pa.field("observed", pa.float64())]
     return pa.Table.from_pylist([plain | row for row in rows], schema=pa.schema(fields))
+
+
+def task_rows(values: list[float], levels: list[float], **task: Any) -> list[dict[str, Any]]:
+    """Landed rows of one forecast."""
+    return [{"quantile_level": level, "predicted": value, **task} for level, value in zip(levels, values, strict=True)]
+
+
+def record(con: duckdb.DuckDBPyConnection, weeks: Sequence[dt.date], policy: CalibrationPolicy) -> None:
+    """Register the scores and intervals of ``quantiles`` as recorded."""
+    con.register("scores", facts.forecast_scores(con, "quantiles", None, "observations", weeks, policy))
+    con.register("intervals", facts.interval_scores(con, "quantiles", None, "observations", weeks, policy))
+
+
+def season() -> dict[str, pa.Table]:
+    """Forty weeks of a model that promises too much, one that is right and a baseline that is too wide."""
+    widths = {"narrow": 0.2, "right": 4.0, "wide-baseline": 9.0}
+    rows: list[dict[str, Any]] = []
+    truths = []
+    for number in range(40):
+        day = SEASON_START + dt.timedelta(weeks=number, days=2)
+        for place in range(10):
+            truths.append({"location": str(place), "target_end_date": day, "observed": 10.0 + place - 4.5})
+            for model, width in widths.items():
+                task = {"model_id": model, "location": str(place), "target_end_date": day, "reference_date": day - dt.timedelta(weeks=1)}
+                rows += [{"quantile_level": level, "predicted": 10 + (level - 0.5) * width * 2.5, **task} for level in (0.1, 0.5, 0.9)]
+    con = duckdb.connect()
+    con.register("quantiles", forecast_rows(rows))
+    con.register("observations", observed_rows(truths))
+    weeks = [SEASON_START + dt.timedelta(weeks=number) for number in range(40)]
+    record(con, weeks, calibration())
+    return {
+        "forecast_scores": con.table("scores").to_arrow_table(),
+        "interval_scores": con.table("intervals").to_arrow_table(),
+        "calibration_metrics": calibration_facts.calibration_metrics(con, "scores", "intervals", weeks, calibration()),
+        "calibration_curve": calibration_facts.calibration_curve(con, "scores", weeks, calibration()),
+        "relative_skill": skill_facts.relative_skill(con, "scores", weeks, calibration(), skilled()),
+    }

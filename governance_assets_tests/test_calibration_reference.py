@@ -10,8 +10,12 @@ import pytest
 
 from governance_assets.contract import violations
 from governance_assets.domains.calibration import contracts, facts
+from governance_assets.domains.scores import facts as score_facts
+from governance_assets.domains.scores.contracts import ForecastScores
+from governance_assets.domains.skill.contracts import RelativeSkill
+from governance_assets.domains.skill.facts import relative_skill
 from governance_assets.policy import CalibrationPolicy
-from governance_assets_tests.calibration_data import calibration, flusight, scoringutils, weeks_of
+from governance_assets_tests.calibration_data import calibration, flusight, scoringutils, skilled, weeks_of
 
 FLUSIGHT = "forecasts/flusight_2024_25"
 EXAMPLE = "forecasts/scoringutils_example"
@@ -24,14 +28,14 @@ def season(shared_data: Callable[[str], Path]) -> duckdb.DuckDBPyConnection:
     folder = shared_data(FLUSIGHT)
     con, policy = flusight(folder)
     weeks = weeks_of(con, "quantiles")
-    scores = facts.forecast_scores(con, "quantiles", None, "observations", weeks, policy)
+    scores = score_facts.forecast_scores(con, "quantiles", None, "observations", weeks, policy)
     con.register("forecast_scores", scores)
-    con.register("interval_scores", facts.interval_scores(con, "quantiles", None, "observations", weeks, policy))
+    con.register("interval_scores", score_facts.interval_scores(con, "quantiles", None, "observations", weeks, policy))
     metrics = facts.calibration_metrics(con, "forecast_scores", "interval_scores", weeks[-1:], policy)
-    skill = facts.relative_skill(con, "forecast_scores", weeks[-1:], policy)
-    assert violations(contracts.ForecastScores, scores) == []
+    skill = relative_skill(con, "forecast_scores", weeks[-1:], policy, skilled())
+    assert violations(ForecastScores, scores) == []
     assert violations(contracts.CalibrationMetrics, metrics) == []
-    assert violations(contracts.RelativeSkill, skill) == []
+    assert violations(RelativeSkill, skill) == []
     con.register("calibration_metrics", metrics)
     con.register("relative_skill", skill)
     con.execute(f"CREATE VIEW published AS FROM '{folder}/published_scores.parquet'")
@@ -88,19 +92,19 @@ def test_interval_scores_average_to_the_weighted_interval_score(season: duckdb.D
 def _recorded(con: duckdb.DuckDBPyConnection, kind: str, policy: CalibrationPolicy) -> None:
     weeks = weeks_of(con, "forecasts")
     views = ("forecasts", None) if kind == "quantile" else (None, "forecasts")
-    con.register("forecast_scores", facts.forecast_scores(con, *views, "observations", weeks, policy))
-    con.register("interval_scores", facts.interval_scores(con, *views, "observations", weeks, policy))
+    con.register("forecast_scores", score_facts.forecast_scores(con, *views, "observations", weeks, policy))
+    con.register("interval_scores", score_facts.interval_scores(con, *views, "observations", weeks, policy))
     con.register("calibration_metrics", facts.calibration_metrics(con, "forecast_scores", "interval_scores", weeks[-1:], policy))
     con.register("calibration_curve", facts.calibration_curve(con, "forecast_scores", weeks[-1:], policy))
-    con.register("relative_skill", facts.relative_skill(con, "forecast_scores", weeks[-1:], policy))
+    con.register(
+        "relative_skill", relative_skill(con, "forecast_scores", weeks[-1:], policy, skilled(baseline_model="EuroCOVIDhub-baseline"))
+    )
 
 
 def _policy() -> CalibrationPolicy:
     sets = [{"name": name, "filters": {"target": [name]}} for name in ("Cases", "Deaths")]
     strata = [{"stratum": name, "windows": ["trailing_26", "since_start"]} for name in ("overall", "horizon", "target")]
-    return calibration(
-        evaluation_sets=[{"name": "all"}, *sets], strata=strata, baseline_model="EuroCOVIDhub-baseline", curve_windows=["since_start"]
-    )
+    return calibration(evaluation_sets=[{"name": "all"}, *sets], strata=strata, curve_windows=["since_start"])
 
 
 @pytest.fixture(scope="module")

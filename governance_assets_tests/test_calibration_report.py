@@ -3,49 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from governance_assets.contract import empty
-from governance_assets.domains.calibration import contracts, facts, report, rules
+from governance_assets.domains.calibration import contracts, report, rules
 from governance_assets.pages import plots
 from governance_assets.pages.model import page_from
-from governance_assets_tests.calibration_data import calibration, forecast_rows, observed_rows
+from governance_assets_tests.calibration_data import calibration, season
 
-START = dt.date(2024, 1, 1)
 AS_OF = dt.datetime(2024, 12, 31, tzinfo=dt.UTC)
 POLICY = calibration()
-CONTRACTS = (contracts.CalibrationMetrics, contracts.CalibrationCurve, contracts.RelativeSkill)
+CONTRACTS = (contracts.CalibrationMetrics, contracts.CalibrationCurve)
 
 
 @pytest.fixture(scope="module")
 def tables() -> dict[str, pa.Table]:
-    """Forty weeks of a model that promises too much, one that is right and a baseline that is too wide."""
-    widths = {"narrow": 0.2, "right": 4.0, "wide-baseline": 9.0}
-    rows: list[dict[str, Any]] = []
-    truths = []
-    for number in range(40):
-        day = START + dt.timedelta(weeks=number, days=2)
-        for place in range(10):
-            truths.append({"location": str(place), "target_end_date": day, "observed": 10.0 + place - 4.5})
-            for model, width in widths.items():
-                task = {"model_id": model, "location": str(place), "target_end_date": day, "reference_date": day - dt.timedelta(weeks=1)}
-                rows += [{"quantile_level": level, "predicted": 10 + (level - 0.5) * width * 2.5, **task} for level in (0.1, 0.5, 0.9)]
-    con = duckdb.connect()
-    con.register("quantiles", forecast_rows(rows))
-    con.register("observations", observed_rows(truths))
-    weeks = [START + dt.timedelta(weeks=number) for number in range(40)]
-    con.register("scores", facts.forecast_scores(con, "quantiles", None, "observations", weeks, POLICY))
-    con.register("intervals", facts.interval_scores(con, "quantiles", None, "observations", weeks, POLICY))
-    return {
-        "calibration_metrics": facts.calibration_metrics(con, "scores", "intervals", weeks, POLICY),
-        "calibration_curve": facts.calibration_curve(con, "scores", weeks, POLICY),
-        "relative_skill": facts.relative_skill(con, "scores", weeks, POLICY),
-    }
+    """Forty weeks of three models."""
+    return season()
 
 
 def _findings(tables: dict[str, pa.Table]) -> pa.Table:
@@ -78,14 +55,6 @@ def test_the_worst_verdict_stands_first(tables: dict[str, pa.Table]) -> None:
     assert [row[0] for row in table.rows][0] == "narrow"
 
 
-def test_the_baseline_is_named_and_scaled_to_one(tables: dict[str, pa.Table]) -> None:
-    table = page_from(report.page(tables, _findings(tables), AS_OF)).sections[2].table
-    assert table is not None
-    assert "Baseline: wide-baseline" in table.note
-    assert {row[3] for row in table.rows if row[1] == "wide-baseline"} == {1.0}
-    assert [row[0] for row in table.rows] == sorted(row[0] for row in table.rows)
-
-
 def test_the_gate_shows_each_condition(tables: dict[str, pa.Table]) -> None:
     table = page_from(report.page(tables, _findings(tables), AS_OF)).sections[3].table
     assert table is not None
@@ -111,11 +80,6 @@ def test_headlines_are_one_figure(tables: dict[str, pa.Table]) -> None:
     metrics = tables["calibration_metrics"]
     newest = metrics.filter(pc.equal(metrics["week"], pc.max(metrics["week"])))
     assert report.headline_of_metrics(newest) == ("median_coverage_80", 0.8, "fraction")
-    name, value, _ = report.headline_of_skill(tables["relative_skill"])
-    assert name == "best_scaled_relative_skill"
-    assert value is not None
-    assert value < 1
-    assert report.headline_of_scores(empty(contracts.ForecastScores))[1] is None
     assert report.headline_of_metrics(empty(contracts.CalibrationMetrics))[1] is None
 
 

@@ -98,24 +98,6 @@ def test_drift_needs_a_past() -> None:
     assert rules.drift_verdict(None, POLICY) == "not_enough_data"
 
 
-BASELINES = [
-    (["a", "b-baseline"], {}, "b-baseline"),
-    (["a", "b"], {}, None),
-    (["a-baseline", "b-baseline"], {}, None),
-    (["a-baseline", "b-baseline"], {"baseline_model": "a-baseline"}, "a-baseline"),
-    (["a", "b"], {"baseline_model": "b"}, "b"),
-    (["a"], {"baseline_model": "b"}, None),
-    (["flat"], {"baseline_suffix": "at"}, "flat"),
-]
-
-
-@pytest.mark.parametrize(("models", "overrides", "baseline"), BASELINES)
-def test_one_model_is_the_baseline(models: list[str], overrides: dict[str, str], baseline: str | None) -> None:
-    policy = calibration(**overrides)
-    assert rules.baseline_model(models, policy) == baseline
-    assert (rules.baseline_is_named("all", models, policy).outcome == "pass") == (baseline is not None)
-
-
 # ---------------------------------------------------------------- findings
 
 CALIBRATED = [
@@ -220,64 +202,9 @@ def test_an_evaluation_set_without_tasks_is_told() -> None:
     assert (finding.rule, finding.outcome, finding.severity) == ("evaluation_set_matches_tasks", "unknown", "warn")
 
 
-def _scores(*rows: dict[str, Any]) -> pa.Table:
-    plain: dict[str, Any] = dict.fromkeys(contracts.ForecastScores.model_fields)
-    plain |= {"week": WEEK, "model_id": "m", "forecast_type": "quantile", "target": "t", "reference_date": WEEK, "location": ""}
-    plain |= {"target_end_date": WEEK, "strata": "{}", "levels": "0.1,0.5,0.9", "observed": 1.0}
-    made = [plain | row for row in rows]
-    return conform(contracts.ForecastScores, pa.Table.from_pylist(made, schema=arrow_schema(contracts.ForecastScores)))
-
-
-OBSERVED = [
-    ([1.0, 2.0], "pass"),
-    ([1.0, None], "fail"),
-    ([None, None], "unknown"),
-    ([], "not_applicable"),
-]
-
-
-@pytest.mark.parametrize(("values", "outcome"), OBSERVED)
-def test_every_task_is_observed_or_told(values: list[float | None], outcome: str) -> None:
-    finding = rules.every_task_is_observed(_scores(*({"observed": value} for value in values)), str(WEEK))
-    assert (finding.outcome, finding.severity) == (outcome, "warn")
-
-
-LEVELS = [
-    ([{}, {}], 0),
-    ([{"levels": "0.1,0.9"}], 1),
-    ([{"levels": "0.1,0.5"}], 1),
-    ([{}, {}, {"levels": "0.25,0.5,0.75"}], 1),
-    ([{}, {"target": "u", "levels": "0.25,0.5,0.75"}], 0),
-    ([{"levels": "0.5"}], 0),
-]
-
-
-@pytest.mark.parametrize(("rows", "odd"), LEVELS)
-def test_levels_are_complete_and_equal(rows: list[dict[str, Any]], odd: int) -> None:
-    (finding,) = rules.levels_are_complete(_scores(*rows))
-    assert (finding.outcome, finding.value) == ("fail" if odd else "pass", odd)
-
-
-def test_samples_have_no_levels_of_their_own() -> None:
-    assert rules.levels_are_complete(_scores({"forecast_type": "sample", "levels": "0.1"})) == []
-    assert len(rules.judge_forecast_scores(_scores({}), POLICY, str(WEEK), None)) == 2
-
-
-def test_relative_skill_is_judged_for_each_set() -> None:
-    plain = {"week": WEEK, "forecast_type": "quantile", "window": "since_start", "stratum": "overall", "stratum_value": "", "score": "wis"}
-    plain |= {"comparison": "tournament", "compared_with": "", "ratio": None, "relative_skill": 1.0, "scaled_relative_skill": None}
-    plain |= {"n_shared": 1, "n_pairs_left_out": 0}
-    rows = [
-        plain | {"evaluation_set": name, "model_id": model} for name, model in (("x", "a"), ("x", "b-baseline"), ("y", "a"), ("y", "c"))
-    ]
-    table = conform(contracts.RelativeSkill, pa.Table.from_pylist(rows, schema=arrow_schema(contracts.RelativeSkill)))
-    findings = rules.judge_relative_skill(table, POLICY, str(WEEK), None)
-    assert [(one.subject, one.outcome) for one in findings] == [("x (quantile)", "pass"), ("y (quantile)", "fail")]
-
-
 def test_every_rule_says_what_to_do() -> None:
     found = [value for value in vars(rules).values() if isinstance(value, rules.Rule)]
-    assert len(found) == 10
+    assert len(found) == 7
     assert all(rule.requirement and rule.remedy and rule.sources for rule in found)
     assert {rule.name for rule in found if rule.severity == "error"} == {"coverage_is_calibrated", *METRIC_OF}
 

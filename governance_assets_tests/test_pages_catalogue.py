@@ -12,6 +12,8 @@ from governance_assets import policy as policies
 from governance_assets.contract import columns
 from governance_assets.domains.calibration import contracts as calibration
 from governance_assets.domains.intake import contracts as intake
+from governance_assets.domains.scores import contracts as scores
+from governance_assets.domains.skill import contracts as skill
 from governance_assets.finding import Rule
 from governance_assets.pages.catalogue import Catalogue, rules_of
 from governance_assets.pages.site import build
@@ -22,10 +24,10 @@ from governance_assets_tests.stored_text import assert_stored
 REAL = (
     intake.QuantileForecasts,
     intake.RejectedRecords,
-    calibration.ForecastScores,
+    scores.ForecastScores,
     calibration.CalibrationMetrics,
     calibration.CalibrationCurve,
-    calibration.RelativeSkill,
+    skill.RelativeSkill,
 )
 ONE, TWO, THREE = (Rule(name, f"{name} holds", "mend it") for name in ("one", "two", "three"))
 

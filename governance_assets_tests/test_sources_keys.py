@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance_assets.domains.calibration import facts
+from governance_assets.domains.scores import contracts, facts
 from governance_assets.runtime.sources.keys import CELL_KEY, TASK_KEY, with_keys
 from governance_assets.runtime.sources.landing import LANDED, LandedFile, Store, landed_relation
 
@@ -68,7 +68,7 @@ def test_scores_are_those_of_the_plain_columns(tmp_path_factory: pytest.TempPath
     with duckdb.connect(config={"threads": 1}) as con, pytest.MonkeyPatch.context() as patch:
         patch.setattr(facts, "_TASK_ROWS_AT_ONCE", at_once)
         _landed(con, tmp_path_factory.mktemp("landed") / "file.parquet", rows)
-        whole = (*facts._TASK, *STRATA)
+        whole = (*contracts.TASK, *STRATA)
         assert _sorted(facts.task_scores(con, "keyed", whole)) == _sorted(facts.task_scores(con, "plain", whole))
         for by in (("model_id", "horizon"), ("target", "age"), ("location",)):
             found, expected = (

@@ -2,7 +2,9 @@
 
 FLOW = (
     "intake",
+    "scores",
     "calibration",
+    "skill",
     "mmm",
     "allocation",
     "registry",

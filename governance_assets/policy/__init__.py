@@ -24,6 +24,7 @@ from governance_assets.policy.clock import ClockPolicy
 from governance_assets.policy.intake import IntakePolicy
 from governance_assets.policy.mmm import MmmPolicy
 from governance_assets.policy.overrides import extra, refusals, without_units
+from governance_assets.policy.skill import SkillPolicy
 from governance_assets.policy.sources import SourcesPolicy
 
 
@@ -36,6 +37,7 @@ class Policy(Section):
     sources: SourcesPolicy = Field(default_factory=SourcesPolicy)
     intake: IntakePolicy = Field(default_factory=IntakePolicy)
     calibration: CalibrationPolicy = Field(default_factory=CalibrationPolicy)
+    skill: SkillPolicy = Field(default_factory=SkillPolicy)
     mmm: MmmPolicy = Field(default_factory=MmmPolicy)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -40,6 +42,13 @@ _BREAKDOWN_METRICS = (
 )
 _REVIEW_WINDOWS = ("trailing_26", "quarter_to_date", "since_start")
 WINDOWS = ("week", "trailing_4", "trailing_13", "trailing_26", "trailing_52", "quarter_to_date", "since_start")
+
+
+def refuse_unknown_windows(windows: Iterable[str]) -> None:
+    """Raise ValueError for the name of a window that is none."""
+    unknown = sorted(set(windows) - set(WINDOWS))
+    if unknown:
+        raise ValueError(f"unknown window {', '.join(unknown)}; known are {', '.join(WINDOWS)}")
 
 
 class CalibrationPolicy(Section):
@@ -98,13 +107,6 @@ class CalibrationPolicy(Section):
         ("trailing_26", "since_start"), unit="windows", min_length=1, source="B15", why="a curve of fewer weeks is mostly noise"
     )
     pit_bins: int = setting(10, unit="bins", ge=2, le=100, source="B15", why="deciles: fine enough to show a shape, coarse enough to fill")
-    pairwise_windows: tuple[str, ...] = setting(
-        ("since_start",), unit="windows", min_length=1, source="P", why="pairs grow with the square of the models"
-    )
-    baseline_suffix: str = setting(
-        "-baseline", unit="text", source="P", why="the baseline model of a hub is named so; exactly one model must match"
-    )
-    baseline_model: str | None = setting(None, unit="model id", source="P", why="names the baseline when the suffix does not")
     evaluation_sets: tuple[EvaluationSet, ...] = setting(
         (EvaluationSet(name="all"),),
         unit="filters",
@@ -130,10 +132,8 @@ class CalibrationPolicy(Section):
 
     @model_validator(mode="after")
     def _known_windows(self) -> CalibrationPolicy:
-        lists = [*(entry.windows for entry in self.strata), self.curve_windows, self.pairwise_windows]
-        unknown = sorted({window for windows in lists for window in windows}.union([self.verdict_window]) - set(WINDOWS))
-        if unknown:
-            raise ValueError(f"unknown window {', '.join(unknown)}; known are {', '.join(WINDOWS)}")
+        lists = [*(entry.windows for entry in self.strata), self.curve_windows]
+        refuse_unknown_windows([*itertools.chain(*lists), self.verdict_window])
         reported = [f"{entry.stratum} in {window}" for entry in self.strata for window in entry.windows]
         for names in (*lists, [entry.name for entry in self.evaluation_sets], reported):
             refuse_repeats(names)
@@ -144,3 +144,12 @@ class CalibrationPolicy(Section):
                 f"strata must report overall with intervals in {self.verdict_window}, the verdict window, or nothing is judged"
             )
         return self
+
+    def reported(self, columns: Iterable[str], hidden: str = "") -> Iterator[StratumWindows]:
+        """The strata that are reported of tasks with these columns; ``*`` stands for any that is neither named nor ``hidden``."""
+        present = [*columns]
+        named = {entry.stratum for entry in self.strata} | {hidden}
+        for entry in self.strata:
+            for stratum in [name for name in present if name not in named] if entry.stratum == "*" else [entry.stratum]:
+                if stratum in present:
+                    yield entry.model_copy(update={"stratum": stratum})

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from governance_assets.domains import FLOW
 from governance_assets.policy import Policy, PolicyError, policy_from
 from governance_assets.runtime import clock
 
@@ -126,8 +127,10 @@ _FROM_RUNTIME = {
 
 @functools.cache
 def code_version(domain: str) -> str:
-    """Digest of the code that can sway an artifact of ``domain``: its own files, the statistics, shared types, some of the runtime."""
+    """Digest of the code that can sway an artifact of ``domain``: its own files, contracts before it, statistics, shared types, runtime."""
     files = [*(_PACKAGE / "domains" / domain).glob("*.py"), *(_PACKAGE / "stats").glob("*.py")]
+    before = FLOW[: FLOW.index(domain)] if domain in FLOW else ()
+    files += [path for name in before if (path := _PACKAGE / "domains" / name / "contracts.py").exists()]
     files += [path for pattern in _FROM_RUNTIME.get(domain, ()) for path in (_PACKAGE / "runtime").glob(pattern)]
     files += [_PACKAGE / name for name in ("contract.py", "finding.py")]
     total = hashlib.sha256()

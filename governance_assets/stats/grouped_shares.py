@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from governance_assets.stats.arrays import Counts, Floats
+from governance_assets.stats.arrays import Counts, Flags, Floats
 from governance_assets.stats.dependent_mean import share_intervals
+from governance_assets.stats.windows import Spans
+
+_SUMS_AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,90 @@ def share_bounds_of_spans(
             for target, bound in zip(result, (found.lower, found.upper, found.simulated_coverage), strict=True):
                 target[series.span, series.groups, series.column] = bound[start:stop]
     return ShareBounds(result[0], result[1], result[2])
+
+
+class SharesOfWindows:
+    """Intervals of shares, and how many units they rest on, of every group in windows of weeks; equal windows are computed once.
+
+    ``weeks`` (cases,) are positions on an axis of ``n_weeks`` weeks, ascending; ``groups`` (cases,) are negative for cases of none;
+    ``units`` (cases,) are whole numbers, the time of the value that enters an interval; ``is_seen`` (cases,) marks those with a
+    value; ``values`` (cases, columns) are 0 to 1 or NaN.
+
+    >>> hits = np.tile([[1.0], [0.0]], (30, 1))
+    >>> week = np.repeat(np.arange(30), 2)
+    >>> shares = SharesOfWindows(week, np.zeros(60), week, np.ones(60, dtype=bool), hits, 30, 1, 26, 0.9)
+    >>> window = Spans(np.array([0, 20]), np.array([30, 30]))
+    >>> shares.units(window).ravel().tolist(), np.isnan(shares.bounds(window)[:, 0, 0, 0]).tolist()
+    ([30, 10], [False, True])
+    """
+
+    def __init__(
+        self,
+        weeks: Any,
+        groups: Any,
+        units: Any,
+        is_seen: Any,
+        values: Any,
+        n_weeks: int,
+        n_groups: int,
+        least_units: int,
+        confidence: float,
+    ) -> None:
+        self._weeks, self._units = np.asarray(weeks, dtype=np.int64), np.asarray(units, dtype=np.int64)
+        self._groups, self._values = np.asarray(groups, dtype=np.int64), np.asarray(values, dtype=np.float64)
+        self._n_weeks, self._n_groups, self._least_units, self._confidence = n_weeks, n_groups, least_units, confidence
+        self._seen = self._weeks_seen(np.asarray(is_seen, dtype=bool))
+        self._units_until = self._units_from_start()
+        self._units_of_span: dict[tuple[int, int], Counts] = {}
+        self._bounds: dict[tuple[int, int], Floats] = {}
+
+    def units(self, where: Spans) -> Counts:
+        """Units with a case that is seen, (windows, groups)."""
+        if not len(where.starts):
+            return np.empty((0, self._n_groups), dtype=np.int64)
+        return np.stack([self._units_in(span) for span in where.pairs()])
+
+    def bounds(self, where: Spans) -> Floats:
+        """Lower end, upper end and simulated coverage, (windows, groups, columns, 3); there must be a window."""
+        missing = sorted(set(where.pairs()) - self._bounds.keys())
+        n_units = int(np.ptp(self._units)) + 1
+        at_once = max(1, _SUMS_AT_ONCE // (self._n_groups * n_units * max(1, self._values.shape[1])))
+        for first in range(0, len(missing), at_once):
+            self._add_bounds(missing[first : first + at_once])
+        return np.stack([self._bounds[span] for span in where.pairs()])
+
+    def _weeks_seen(self, is_seen: Flags) -> tuple[Counts, Counts, Counts]:
+        """Week, group and unit of the cases that are seen, each combination once, week by week."""
+        seen = (self._groups >= 0) & is_seen
+        first, n_units = self._units.min(), np.ptp(self._units) + 1
+        cell = (self._weeks[seen] * self._n_groups + self._groups[seen]) * n_units + self._units[seen] - first
+        week_and_group, unit = np.divmod(np.unique(cell), n_units)
+        week, group = np.divmod(week_and_group, self._n_groups)
+        return week, group, unit
+
+    def _units_from_start(self) -> Counts:
+        """Units seen before each position of the axis, (positions, groups): each counts from where it is first seen."""
+        week, group, unit = self._seen
+        first = np.unique(np.stack([group, unit]), axis=1, return_index=True)[1]
+        new = np.zeros((self._n_weeks + 1, self._n_groups), dtype=np.int64)
+        np.add.at(new, (week[first] + 1, group[first]), 1)
+        return np.cumsum(new, axis=0)
+
+    def _units_in(self, span: tuple[int, int]) -> Counts:
+        if span[0] == 0:
+            return np.asarray(self._units_until[span[1]])
+        if span not in self._units_of_span:
+            week, group, unit = self._seen
+            rows = slice(*np.searchsorted(week, span))
+            self._units_of_span[span] = units_seen(group[rows], unit[rows], np.ones(len(unit[rows])), self._n_groups)
+        return self._units_of_span[span]
+
+    def _add_bounds(self, missing: list[tuple[int, int]]) -> None:
+        starts, stops = np.searchsorted(self._weeks, np.array(missing, dtype=np.int64).T)
+        places = list(zip(starts.tolist(), stops.tolist(), strict=True))
+        found = share_bounds_of_spans(self._groups, self._units, self._values, self._n_groups, places, self._least_units, self._confidence)
+        made = np.stack([found.lower, found.upper, found.simulated_coverage], axis=-1)
+        self._bounds |= dict(zip(missing, made, strict=True))
 
 
 def _every_series(

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from governance_assets.stats.arrays import Counts, Floats
+from governance_assets.stats.arrays import Counts, Flags, Floats
 
 _THURSDAY = 3
+_DAYS = 7
 _TRAILING = "trailing_"
 
 
@@ -64,6 +65,10 @@ class Spans:
 
     starts: Counts
     stops: Counts
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """Start and stop of each window."""
+        return list(zip(self.starts.tolist(), self.stops.tolist(), strict=True))
 
 
 def spans(axis: Sequence[dt.date], ends: Sequence[dt.date], window: str) -> Spans:
@@ -127,3 +132,24 @@ def window_totals(values: Floats, where: Spans) -> Floats:
         if stop > start:
             result[position] = running[stop - 1] if start == 0 else np.add.reduce(flat[start:stop], axis=0)
     return result[:, : int(np.prod(values.shape[1:]))].reshape(len(where.starts), *values.shape[1:])
+
+
+def side_by_side(*sums: Sums) -> Sums:
+    """The columns of several sums over the same weeks and groups, as one.
+
+    >>> one = group_sums([0], [0], [[2.0]], 1, 1)
+    >>> side_by_side(one, one).total.tolist()
+    [[[2.0, 2.0]]]
+    """
+    return Sums(np.concatenate([one.total for one in sums], axis=-1), np.concatenate([one.count for one in sums], axis=-1))
+
+
+def not_older(dates: Sequence[dt.date], ends: Sequence[dt.date], weeks: int) -> Flags:
+    """Whether each date lies at most ``weeks`` weeks before each end, (ends, dates).
+
+    >>> not_older([dt.date(2025, 1, 1), dt.date(2025, 1, 6)], [dt.date(2025, 1, 13)], 1)
+    array([[False,  True]])
+    """
+    oldest = np.array([end.toordinal() for end in ends], dtype=np.int64) - weeks * _DAYS
+    recent: Flags = np.array([day.toordinal() for day in dates], dtype=np.int64) >= oldest[:, None]
+    return recent

@@ -31,25 +31,20 @@ _INTRO = (
 def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime) -> dict[str, Any]:
     """The page model: sections with text, plots and tables, for the newest recorded week."""
     metrics = _pooled(_told_apart(tables["calibration_metrics"]))
-    curves, skill = _told_apart(tables["calibration_curve"]), _told_apart(tables["relative_skill"])
+    curves = _told_apart(tables["calibration_curve"])
     sections = []
     for evaluation_set in _distinct(metrics["evaluation_set"]):
         here = metrics.filter(pc.equal(metrics["evaluation_set"], evaluation_set))
         sections += [
             _coverage_section(here, evaluation_set),
             _curve_section(curves, evaluation_set),
-            _score_section(here, skill, evaluation_set),
+            _score_section(here, evaluation_set),
         ]
     sections.append(_gate_section(findings))
     weeks = tables["calibration_metrics"]["week"]
     newest = pc.max(weeks).as_py() if len(weeks) else None
     reach = f"Newest week: {newest}." if newest else "No week is recorded yet."
     return {"title": "Calibration", "intro": f"{_INTRO}\n\n{reach} As of {as_of.date()}.", "sections": sections}
-
-
-def headline_of_scores(rows: pa.Table) -> tuple[str, float | None, str | None]:
-    """Mean weighted interval score of the week's observed tasks."""
-    return "mean_wis", _rounded(pc.mean(rows["wis"]).as_py()), None
 
 
 def headline_of_metrics(rows: pa.Table) -> tuple[str, float | None, str | None]:
@@ -60,12 +55,6 @@ def headline_of_metrics(rows: pa.Table) -> tuple[str, float | None, str | None]:
     chosen = metrics.filter(_all(metrics, metric=f"{_COVERAGE}{nominal}", window=window))
     value = pc.quantile(chosen["value"], 0.5)[0].as_py() if chosen.num_rows else None
     return f"median_coverage_{nominal}" if nominal else "median_coverage", _rounded(value), "fraction"
-
-
-def headline_of_skill(rows: pa.Table) -> tuple[str, float | None, str | None]:
-    """The best scaled relative skill of the newest week, over all tasks."""
-    chosen = rows.filter(_all(rows, stratum="overall", window="since_start", comparison="tournament"))
-    return "best_scaled_relative_skill", _rounded(pc.min(chosen["scaled_relative_skill"]).as_py()), None
 
 
 def metric_plots(rows_of: Callable[[str], pa.Table]) -> dict[str, Plot]:
@@ -138,27 +127,8 @@ def _curve_section(curves: pa.Table, evaluation_set: str) -> dict[str, Any]:
     return {"title": f"Reliability: {evaluation_set}", "text": text, "plots": plots}
 
 
-def _score_section(metrics: pa.Table, skill: pa.Table, evaluation_set: str) -> dict[str, Any]:
-    chosen = skill.filter(_all(skill, evaluation_set=evaluation_set, stratum="overall", window="since_start", comparison="tournament"))
-    rows = sorted(_newest(chosen).to_pylist(), key=lambda row: (row["score"], _last(row["scaled_relative_skill"]), row["model_id"]))
-    baselines = sorted({row["compared_with"] for row in rows if row["compared_with"]})
-    table = {
-        "columns": ["score", "model", "relative skill", "against the baseline", "tasks", "pairs left out"],
-        "rows": [
-            (
-                row["score"].replace("_", " "),
-                row["model_id"],
-                _rounded(row["relative_skill"]),
-                _rounded(row["scaled_relative_skill"]),
-                row["n_shared"],
-                row["n_pairs_left_out"],
-            )
-            for row in rows
-        ],
-        "note": "Geometric mean of the ratios of summed scores on shared tasks, over all recorded weeks; below 1 is better."
-        + (f" Baseline: {', '.join(baselines)}." if baselines else " No baseline is named."),
-    }
-    return {"title": f"Scores: {evaluation_set}", "text": "Lower scores are better.", "plot": _score_plot(metrics), "table": table}
+def _score_section(metrics: pa.Table, evaluation_set: str) -> dict[str, Any]:
+    return {"title": f"Scores: {evaluation_set}", "text": "Lower scores are better.", "plot": _score_plot(metrics)}
 
 
 def _gate_section(findings: pa.Table) -> dict[str, Any]:
@@ -312,10 +282,6 @@ def _count(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _spoken(window: str) -> str:
     return f"last {window.removeprefix('trailing_')} weeks" if window.startswith("trailing_") else window.replace("_", " ")
-
-
-def _last(value: float | None) -> float:
-    return float("inf") if value is None else value
 
 
 def _rounded(value: float | None) -> float | None:

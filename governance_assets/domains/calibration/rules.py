@@ -1,4 +1,4 @@
-"""When a stated uncertainty holds: coverage, release gate, drift, baseline, levels and observations.
+"""When a stated uncertainty holds: coverage, release gate and drift.
 
 Belongs here: pass or fail of figures that ``facts.py`` computed, held against the policy.
 Does not belong here: computing figures, and the limits themselves (``policy/``).
@@ -6,7 +6,7 @@ Does not belong here: computing figures, and the limits themselves (``policy/``)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from governance_assets.finding import Finding, Rule
 from governance_assets.policy import CalibrationPolicy
 from governance_assets.stats.dependent_mean import MeanShift
 from governance_assets.stats.limits import above, below
-from governance_assets.stats.rank_coverage import has_median, is_symmetric, share_text
+from governance_assets.stats.rank_coverage import share_text
 
 NOT_ENOUGH_DATA = "not_enough_data"
 NOT_JUDGED = "not_judged"
@@ -66,30 +66,6 @@ EVALUATION_SET_MATCHES_TASKS = Rule(
     unit="tasks",
     sources="B15",
 )
-BASELINE_IS_NAMED = Rule(
-    name="baseline_is_named",
-    requirement="exactly one model is the baseline of relative skill",
-    remedy="Name it in calibration.baseline_model, or let exactly one model's name end with calibration.baseline_suffix",
-    severity="warn",
-    unit="models",
-    sources="B15",
-)
-EVERY_TASK_IS_OBSERVED = Rule(
-    name="every_task_is_observed",
-    requirement="every forecast target has exactly one observed value",
-    remedy="Send the missing observations, or name the target in both feeds where several match; scores leave these tasks out",
-    severity="warn",
-    unit="tasks",
-    sources="B15",
-)
-LEVELS_ARE_COMPLETE = Rule(
-    name="levels_are_complete",
-    requirement="all forecasts of a target state the same quantile levels, with the median, in pairs round it",
-    remedy="Have the model state one full set of levels; means over different sets do not compare",
-    severity="warn",
-    unit="tasks",
-    sources="B15",
-)
 HISTORY_IS_DAILY = Rule(
     name="history_is_daily",
     requirement="the history of calibration gets a line every day",
@@ -101,12 +77,6 @@ HISTORY_IS_DAILY = Rule(
 
 
 # ---------------------------------------------------------------- words written beside the figures
-
-
-def baseline_model(models: Sequence[str], policy: CalibrationPolicy) -> str | None:
-    """The model that others are scaled by: the one the policy names, or the only one that is named like a baseline."""
-    fitting = _named_like_baseline(models, policy)
-    return fitting.pop() if len(fitting) == 1 else None
 
 
 def coverage_status(coverage: Any, nominal: Any, policy: CalibrationPolicy) -> Any:
@@ -137,34 +107,6 @@ def drift_verdict(shift: MeanShift | None, policy: CalibrationPolicy) -> str:
 
 
 # ---------------------------------------------------------------- findings of one week
-
-
-def judge_forecast_scores(rows: pa.Table, policy: CalibrationPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
-    """Whether the week's tasks can be scored, and scored alike."""
-    return [every_task_is_observed(rows, partition_key), *levels_are_complete(rows)]
-
-
-def every_task_is_observed(rows: pa.Table, week: str) -> Finding:
-    """All forecasts of the week have their truth; unknown while none has."""
-    subject = f"week {week}"
-    if not rows.num_rows:
-        return EVERY_TASK_IS_OBSERVED.not_applicable(subject, "no forecast has a target in this week")
-    missing = rows["observed"].null_count
-    if missing == rows.num_rows:
-        return EVERY_TASK_IS_OBSERVED.judge(subject, None, missing, 0, "no observation of this week has arrived")
-    return EVERY_TASK_IS_OBSERVED.judge(subject, missing == 0, missing, 0)
-
-
-def levels_are_complete(rows: pa.Table) -> list[Finding]:
-    """One finding a model that states quantiles: how many of its tasks have an odd set of levels. The next week can mend it."""
-    stated = rows.filter(pc.equal(rows["forecast_type"], "quantile"))
-    counted = stated.group_by(["model_id", "target", "levels"]).aggregate([([], "count_all")]).sort_by([("model_id", "ascending")])
-    findings = []
-    for model_id in _distinct(counted["model_id"]):
-        sets = [row for row in counted.to_pylist() if row["model_id"] == model_id]
-        odd = sum(row["count_all"] for row in sets if _is_odd(row, sets))
-        findings.append(LEVELS_ARE_COMPLETE.judge(model_id, odd == 0, odd, 0))
-    return findings
 
 
 def judge_calibration_metrics(rows: pa.Table, policy: CalibrationPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
@@ -230,31 +172,9 @@ def coverage_has_not_fallen(subject: str, row: Mapping[str, Any] | None, policy:
     return COVERAGE_HAS_NOT_FALLEN.judge(subject, row["verdict"] == "pass", row["value"], limit)
 
 
-def judge_relative_skill(rows: pa.Table, policy: CalibrationPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
-    """Whether relative skill has its baseline in every evaluation set."""
-    overall = pc.and_(pc.equal(rows["stratum"], "overall"), pc.equal(rows["window"], "since_start"))
-    table = rows.filter(pc.and_(overall, pc.equal(rows["comparison"], "tournament")))
-    models: dict[tuple[str, str], set[str]] = {}
-    for row in table.select(["evaluation_set", "forecast_type", "model_id"]).to_pylist():
-        models.setdefault((row["evaluation_set"], row["forecast_type"]), set()).add(row["model_id"])
-    return [baseline_is_named(f"{name} ({kind})", sorted(found), policy) for (name, kind), found in sorted(models.items())]
-
-
-def baseline_is_named(subject: str, models: Sequence[str], policy: CalibrationPolicy) -> Finding:
-    """Exactly one of the models is the baseline."""
-    fitting = _named_like_baseline(models, policy)
-    return BASELINE_IS_NAMED.judge(subject, len(fitting) == 1, len(fitting), 1, ", ".join(fitting))
-
-
 # ---------------------------------------------------------------- parts
 
 _NO_INTERVAL = "the forecasts state no central interval with the nominal coverage, or have no target in the window"
-
-
-def _named_like_baseline(models: Sequence[str], policy: CalibrationPolicy) -> list[str]:
-    if policy.baseline_model is not None:
-        return [model for model in models if model == policy.baseline_model]
-    return [model for model in models if model.endswith(policy.baseline_suffix)]
 
 
 def _set_finding(rows: pa.Table, name: str) -> Finding:
@@ -274,17 +194,6 @@ def _gate(rule: Rule, subject: str, row: Mapping[str, Any] | None, limit: float,
 
 def _too_few(row: Mapping[str, Any], policy: CalibrationPolicy) -> str:
     return f"not enough data: {row['n_weeks']} weeks of reference dates, {policy.min_weeks} are needed"
-
-
-def _is_odd(row: Mapping[str, Any], sets: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether these tasks lack the median, have a level without partner, or state other levels than most tasks of their target."""
-    levels = [float(level) for level in row["levels"].split(",")]
-    usual = max((s for s in sets if s["target"] == row["target"]), key=lambda s: (s["count_all"], s["levels"]))
-    return not has_median(levels) or not is_symmetric(levels) or row["levels"] != usual["levels"]
-
-
-def _distinct(values: pa.ChunkedArray) -> list[Any]:
-    return sorted(pc.unique(values).to_pylist())
 
 
 def judge_gap(policy: CalibrationPolicy, gap_days: int) -> list[Finding]:

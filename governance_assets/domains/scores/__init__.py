@@ -1,0 +1,1 @@
+"""Scores: how far was each forecast from what happened?"""

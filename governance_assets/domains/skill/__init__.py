@@ -1,0 +1,1 @@
+"""Skill: which model forecasts better than the others?"""
