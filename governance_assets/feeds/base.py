@@ -52,8 +52,9 @@ class Row(BaseModel):
     ``place`` is the column that the first folder below the feed's folder states where the file does not. A table is of the feed
     when it has the columns that may not be missing, and one ``of`` these.
 
-    Rows that are equal but for ``as_of`` are one. Of a feed that is single the newest ``as_of`` of a key counts, and two values
-    of one ``as_of`` are refused; any other feed keeps every version of a key as its history.
+    Rows that are equal but for ``as_of`` are one, within a file and across files; with ``keeps_repeats`` only across files. Of a
+    feed that is single the newest ``as_of`` of a key counts, and two values of one ``as_of`` are refused; any other feed keeps
+    every version of a key as its history.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +66,7 @@ class Row(BaseModel):
     of: ClassVar[tuple[str, ...]]
     is_single: ClassVar[bool]
     place: ClassVar[str | None]
+    keeps_repeats: ClassVar[bool]
 
     date: dt.date = cell("Day, in UTC, by which the row belongs to a week, a half-month and a quarter", also=("day", "report_date"))
     as_of: dt.date | None = cell(
@@ -90,10 +92,12 @@ class Row(BaseModel):
         of: tuple[str, ...] = (),
         is_single: bool = False,
         place: str | None = None,
+        keeps_repeats: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         cls.feed, cls.folder, cls.key, cls.dated, cls.of, cls.is_single, cls.place = feed, folder, key, dated, of, is_single, place
+        cls.keeps_repeats = keeps_repeats
         names = {column.name: column for column in columns(cls)}
         if not (feed and folder and key and dated):
             raise ContractError(f"{cls.__name__}: name its feed, folder, key and dated columns")

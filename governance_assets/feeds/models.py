@@ -18,7 +18,7 @@ class ModelRuns(
     Row,
     feed="model_runs",
     folder="runs",
-    key=("model_id", "model_version", "run_id", "series", "metric", "split", "horizon", "instant"),
+    key=("model_id", "model_version", "run_id", "series", "metric", "split", "horizon", "window_end", "instant"),
     dated=("instant",),
     is_single=True,
 ):
@@ -44,7 +44,9 @@ class ModelRuns(
     source: str = cell("measured, or published for a figure that a report states and that must reproduce", default="measured")
 
 
-class LatencySamples(Row, feed="latency_samples", folder="latency", key=("service", "operation", "run_id", "instant"), dated=("instant",)):
+class LatencySamples(
+    Row, feed="latency_samples", folder="latency", key=("service", "operation", "run_id", "instant"), dated=("instant",), keeps_repeats=True
+):
     """One timed operation: a request to a served model, or a task of an agent; or one statistic of many."""
 
     instant: dt.datetime = cell("Instant it was measured, UTC", also=_AT)

@@ -1,5 +1,6 @@
 """Assets of intake: the manifest of each feed, and what was refused."""
 
+import dagster as dg
 import pyarrow as pa
 
 from governance_assets.domains.intake import contracts, facts, rules
@@ -29,6 +30,20 @@ def observations(run: Run) -> pa.Table:
 def media_weekly(run: Run) -> pa.Table:
     """One row is one wide media file that landed."""
     return run.intake().manifests["media_weekly"]
+
+
+def _record_feed(name: str) -> dg.AssetsDefinition:
+    """The manifest of a record feed as an asset; one row is one file of the feed that landed."""
+
+    def manifest(run: Run) -> pa.Table:
+        return run.intake().manifests[name]
+
+    manifest.__name__ = name
+    contract = contracts.RECORD_MANIFESTS[name]
+    return artifact(contract, judge=rules.judge_manifest, headline=rules.headline, kinds=frozenset({"parquet"}))(manifest)
+
+
+globals().update({name: _record_feed(name) for name in contracts.RECORD_MANIFESTS})
 
 
 @artifact(contracts.MediaSeries, judge=rules.judge_media, headline=rules.headline_tenants)

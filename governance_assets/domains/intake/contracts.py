@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from governance_assets.contract import Contract, field
+from governance_assets.feeds import RECORD_FEEDS, Row
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class LandedFile(Contract, artifact="", key=()):
     context: str = field("What the file's place adds to its rows, such as model_id=a; empty when the file says it all")
     origin: str = field("Path below the telemetry folder, with forward slashes; the first in order when several files have these bytes")
     copies: int = field("How many files have these bytes", unit="files", ge=1)
-    shape: str = field("Name of the shape it was read as: hubverse, long or wide")
+    shape: str = field("Name of the shape it was read as: hubverse, long, wide, table, lines, records, or a system's own, such as github")
     file_bytes: int = field("Size of the file", unit="bytes", ge=0)
     landed_path: str = field("Where its typed rows lie, below the home folder; named by content")
     landed_sha256: str = field("SHA-256 of the typed rows")
@@ -81,20 +82,33 @@ class LandedFile(Contract, artifact="", key=()):
     strata: str = field("Further columns that landed as text, separated by commas; empty when none")
 
 
-def _manifest(feed: Feed) -> type[Contract]:
-    name = "".join(part.title() for part in feed.name.split("_"))
+def _manifest(feed: str, row: str) -> type[Contract]:
+    name = "".join(part.title() for part in feed.split("_"))
     return type(LandedFile)(
         name,
         (LandedFile,),
-        {"__doc__": f"One landed file; a landed row is {feed.row}.", "__module__": __name__, "__qualname__": name},
-        artifact=feed.name,
+        {"__doc__": f"One landed file; a landed row is {row}", "__module__": __name__, "__qualname__": name},
+        artifact=feed,
         key=("file_sha256", "context"),
     )
 
 
-QuantileForecasts = _manifest(FEEDS["quantile_forecasts"])
-SampleForecasts = _manifest(FEEDS["sample_forecasts"])
-Observations = _manifest(FEEDS["observations"])
+def _of_fixed(feed: Feed) -> type[Contract]:
+    return _manifest(feed.name, f"{feed.row}.")
+
+
+QuantileForecasts = _of_fixed(FEEDS["quantile_forecasts"])
+SampleForecasts = _of_fixed(FEEDS["sample_forecasts"])
+Observations = _of_fixed(FEEDS["observations"])
+
+
+def _first_sentence(row: type[Row]) -> str:
+    text = " ".join((row.__doc__ or "").split("\n\n")[0].split())
+    return f"{text[:1].lower()}{text[1:]}"
+
+
+RECORD_MANIFESTS = {name: _manifest(name, _first_sentence(row)) for name, row in RECORD_FEEDS.items()}
+"""The manifest of each record feed; what a row of it is stands in ``governance_assets.feeds``."""
 
 
 class MediaWeekly(LandedFile, artifact="media_weekly", key=("file_sha256", "context")):

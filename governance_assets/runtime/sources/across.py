@@ -13,7 +13,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from governance_assets.feeds import RECORD_FEEDS
 from governance_assets.policy import IntakePolicy
+from governance_assets.runtime.sources.across_records import settle_records
 from governance_assets.runtime.sources.columns import STRATUM_PREFIX
 from governance_assets.runtime.sources.landing import LANDED, VERSION_COLUMN, Store
 from governance_assets.runtime.sources.media import settle_media
@@ -39,6 +41,9 @@ def settle(con: duckdb.DuckDBPyConnection, files: Sequence[Landed], feed: str, s
     holding = [file for file in files if file.entry and feed in file.entry["landings"] and file.entry["landings"][feed]["rows"]]
     if feed == MEDIA:
         settle_media(con, holding, store, policy)
+        return
+    if feed in RECORD_FEEDS:
+        settle_records(con, holding, feed, store, policy)
         return
     if feed == OBSERVATION:
         _settle_observations(con, holding, store, policy)

@@ -5,6 +5,7 @@ Belongs here: walking, links and strange files, recognising a hub. Does not belo
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import stat
@@ -14,16 +15,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from governance_assets.runtime.sources import media_file
+from governance_assets.feeds import RECORD_FEEDS
+from governance_assets.runtime.sources import evidence, media_file
 from governance_assets.runtime.sources.outcome import Context, Refusal, shown
 from governance_assets.runtime.sources.tables import suffix_of
 
 FEED_FOLDERS = ("forecasts", "observations")
 MEDIA_FOLDER = "media"
+RECORD_FOLDERS = frozenset(row.folder for row in RECORD_FEEDS.values())
+EVIDENCE_FOLDER = "evidence"
 _MODEL_FOLDERS = ("model-output", "data-processed", "data-forecasts")
 _TRUTH_FOLDERS = ("target-data", "data-truth")
 _TRUTH_RANKS = ("oracle-output", "time-series")
 _ISO_DATE = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
+_SHORT_DATE = re.compile(r"(?<!\d)(20\d{2})(0[1-9]|1[0-2])([0-2]\d|3[01])(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class Candidate:
     context: Context
     hub: str | None = None
     rank: int = 0
+    listed: tuple[Path, ...] | None = None
+    """Files of an evidence folder, which is listed and not read."""
 
 
 @dataclass
@@ -58,6 +65,8 @@ def find(folder: Path) -> Found:
     for entry in _entries(root, root, found):
         if entry.name == MEDIA_FOLDER and entry.is_dir():
             _find_media(entry, root, found)
+        elif entry.name in RECORD_FOLDERS and entry.is_dir():
+            _find_records(entry, root, found)
         elif entry.name in FEED_FOLDERS and entry.is_dir():
             if _is_hub(entry):
                 _find_hub(entry, root, found)
@@ -172,9 +181,58 @@ def _find_media(folder: Path, root: Path, found: Found) -> None:
             _offer(path, root, Context("wide", "media", media=entry.meaning() if entry else None), found)
 
 
+def _find_records(folder: Path, root: Path, found: Found) -> None:
+    """Files of record feeds; a folder below evidence/ is listed, not read."""
+    if folder.name == EVIDENCE_FOLDER:
+        for entry in _entries(folder, root, found):
+            if entry.is_dir():
+                files = [path for path in _files(entry, root, found) if suffix_of(path.name) is None or path.parent != folder]
+                origin = _origin(entry, root) + "/"
+                context = Context("records", "records", folder=folder.name, place=entry.name, name=entry.name)
+                found.candidates.append(Candidate(entry, origin, evidence.SUFFIX, context, listed=tuple(files)))
+            else:
+                _offer_record(entry, folder, root, found)
+        return
+    for path in _files(folder, root, found):
+        _offer_record(path, folder, root, found)
+
+
+def _offer_record(path: Path, folder: Path, root: Path, found: Found) -> None:
+    below = path.relative_to(folder).parts[:-1]
+    suffix = suffix_of(path.name) or (".xml" if path.name.lower().endswith(".xml") else None)
+    if suffix is None:
+        found.ignored.append((_origin(path, root), "not a table: no known ending"))
+        return
+    plain = [name for name in below if "=" not in name]
+    context = Context(
+        "records",
+        "records",
+        as_of=_version(path.name) or _short_version(path.name),
+        stated=_stated(below),
+        folder=folder.name,
+        place=plain[0].encode("utf-8", "backslashreplace").decode() if plain else None,
+        name=path.name[: -len(suffix)].encode("utf-8", "backslashreplace").decode(),
+        modified=evidence.modified(path),
+    )
+    found.candidates.append(Candidate(path, _origin(path, root), suffix, context))
+
+
+def _short_version(name: str) -> str | None:
+    """The date in a file's name that is written without hyphens."""
+    dates = ["-".join(found) for found in _SHORT_DATE.findall(name)]
+    return next((day for day in reversed(dates) if _is_day(day)), None)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(dt.date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
 def _version(name: str) -> str | None:
     """The date in a file's name, if there is one: the day this version of the truth was written."""
-    dates = _ISO_DATE.findall(name)
+    dates = [day for day in _ISO_DATE.findall(name) if _is_day(day)]
     return dates[-1] if dates else None
 
 
@@ -218,6 +276,8 @@ def _find_hub(hub: Path, root: Path, found: Found) -> None:
             _find_long(entry, root, "observations", found)
         elif entry.name == MEDIA_FOLDER and hub == root and entry.is_dir():
             _find_media(entry, root, found)
+        elif entry.name in RECORD_FOLDERS and hub == root and entry.is_dir():
+            _find_records(entry, root, found)
         else:
             found.ignored.append((_origin(entry, root) + ("/" if entry.is_dir() else ""), "part of the hub, but no telemetry"))
 

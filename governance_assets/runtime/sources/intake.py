@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from governance_assets.contract import arrow_schema, conform, empty, registry
 from governance_assets.policy import IntakePolicy
-from governance_assets.runtime.sources import columns, folder, media
+from governance_assets.runtime.sources import columns, evidence, folder, media, records
 from governance_assets.runtime.sources.across import settle
 from governance_assets.runtime.sources.folder import Candidate
 from governance_assets.runtime.sources.landing import LANDED, Store, reader_version, relative_path
@@ -106,8 +106,9 @@ class _Reader:
         candidates = sorted(self.found.candidates, key=lambda each: (each.rank, each.origin))
         truth = [each for each in candidates if each.context.role == "observations"]
         wide = [each for each in candidates if each.context.role == "media"]
-        rest = [each for each in candidates if each.context.role not in ("observations", "media")]
-        files = self._read_truth(con, truth) + self._read_files(con, wide, None)
+        kept = [each for each in candidates if each.context.role == "records"]
+        rest = [each for each in candidates if each.context.role not in ("observations", "media", "records")]
+        files = self._read_truth(con, truth) + self._read_files(con, wide, None) + self._read_files(con, kept, None)
         postponed: list[File] = []
         files += self._read_files(con, rest, postponed)
         if postponed:
@@ -175,6 +176,8 @@ class _Reader:
 
     def _bytes(self, candidate: Candidate) -> bytes | None:
         try:
+            if candidate.listed is not None:
+                return evidence.listing(candidate.listed, candidate.path, candidate.origin)
             return candidate.path.read_bytes()
         except OSError as error:
             self.refused.append((candidate.origin, "", folder.no_access(error)))
@@ -188,6 +191,10 @@ class _Reader:
     def _take(self, con: duckdb.DuckDBPyConnection, file: File, data: bytes, postponed: list[File] | None) -> None:
         candidate = file.candidate
         try:
+            if candidate.context.role == "records":
+                file.entry = records.land_records(con, data, candidate.suffix, candidate.context, self.policy, self.store)
+                self.store.remember(file.key, file.entry)
+                return
             table = read_table(data, candidate.suffix, self.policy)
             if candidate.context.media is not None:
                 entry = MediaEntry.model_validate_json(candidate.context.media)
@@ -334,7 +341,7 @@ def _manifest(feed: str, files: list[File]) -> pa.Table:
                 "context": file.context,
                 "origin": file.origin,
                 "copies": file.copies,
-                "shape": file.candidate.context.shape,
+                "shape": file.entry.get("shape", file.candidate.context.shape) if file.entry else "",
                 "file_bytes": file.size,
                 "landed_path": relative_path(feed, landing["landed_sha256"]),
                 **{name: landing[name] for name in ("landed_sha256", "rows", "rejected_rows", "unused_rows", "first_date", "last_date")},

@@ -23,6 +23,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from governance_assets.contract import arrow_schema
+from governance_assets.feeds import RECORD_FEEDS
+from governance_assets.runtime.sources.cells import SQL_TYPES
 from governance_assets.runtime.sources.keys import KEYED, with_keys
 from governance_assets.runtime.sources.outcome import Refusal
 from governance_assets.runtime.sources.typed import literal, quoted
@@ -53,6 +56,7 @@ LANDED: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("value", pa.float64()),
         ("unit", pa.string()),
     ),
+    **{feed: tuple((column.name, column.type) for column in arrow_schema(row)) for feed, row in RECORD_FEEDS.items()},
 }
 """Columns every landing of a feed has, strata apart."""
 
@@ -64,7 +68,6 @@ ROW_GROUP_ROWS = 1 << 18
 VERSION_COLUMN = "as_of"
 """Carried by landings of observations that are versioned, and by no view."""
 
-_SQL_TYPES = {pa.string(): "VARCHAR", pa.date32(): "DATE", pa.int64(): "BIGINT", pa.float64(): "DOUBLE"}
 _DAYS_TO_MONDAY = 3  # 1970-01-01 was a Thursday
 
 
@@ -73,6 +76,8 @@ Numbers = npt.NDArray[np.int64]
 
 def date_column(feed: str) -> str:
     """The column that says when a landed row of ``feed`` was true."""
+    if feed in RECORD_FEEDS:
+        return "date"
     return "week" if feed == "media_weekly" else "target_end_date"
 
 
@@ -100,7 +105,8 @@ def iso(day: int) -> str:
 def reader_version() -> str:
     """Digest of the code that reads: what other code has read is not recalled."""
     total = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    package = Path(__file__).parents[2]
+    for path in sorted([*(package / "runtime" / "sources").glob("*.py"), *(package / "feeds").glob("*.py")]):
         total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return total.hexdigest()
 
@@ -248,10 +254,10 @@ def landed_relation(con: duckdb.DuckDBPyConnection, feed: str, manifest: pa.Tabl
         if file["rows"] and (wanted is None or wanted & set(file["weeks"].split(","))):
             by_strata.setdefault(strata, set()).add(file["landed_path"])
     texts = [*sorted(all_strata), *_keys(feed, set().union(*by_strata.values()))]
-    names = [*(f"CAST({quoted(n)} AS {_SQL_TYPES[t]}) AS {quoted(n)}" for n, t in LANDED[feed]), *map(quoted, texts)]
+    names = [*(f"CAST({quoted(n)} AS {SQL_TYPES[t]}) AS {quoted(n)}" for n, t in LANDED[feed]), *map(quoted, texts)]
     parts = [_part(feed, texts, strata, [str(home / path) for path in sorted(paths)]) for strata, paths in sorted(by_strata.items())]
     nothing = ", ".join(
-        [f"CAST(NULL AS {_SQL_TYPES[kind]}) AS {quoted(name)}" for name, kind in LANDED[feed]]
+        [f"CAST(NULL AS {SQL_TYPES[kind]}) AS {quoted(name)}" for name, kind in LANDED[feed]]
         + [f"CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in texts]
     )
     union = " UNION ALL BY NAME ".join([f"(SELECT {nothing} WHERE FALSE)", *parts])

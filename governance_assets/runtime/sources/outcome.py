@@ -18,8 +18,8 @@ _SHOWN = 120
 class Context:
     """What a file's place says about its rows. Part of a landing's identity: the same bytes elsewhere may mean other rows."""
 
-    shape: Literal["hubverse", "long", "wide"]
-    role: Literal["forecasts", "observations", "media", "any"]
+    shape: Literal["hubverse", "long", "wide", "records"]
+    role: Literal["forecasts", "observations", "media", "records", "any"]
     model_id: str | None = None
     reference_date: str | None = None
     as_of: str | None = None
@@ -31,6 +31,11 @@ class Context:
     """Columns that the names of folders state, as in ``as_of=2025-11-03/``."""
     media: str | None = None
     """What ``media.yaml`` says of a wide table, as JSON."""
+    folder: str | None = None
+    """Folder of the record feed, and with it: the first folder below, the file's name, and the day it was last changed."""
+    place: str | None = None
+    name: str = ""
+    modified: str | None = None
 
     def identity(self) -> dict[str, Any]:
         """Everything of it, for hashing."""

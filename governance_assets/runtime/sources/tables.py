@@ -51,12 +51,12 @@ def suffix_of(name: str) -> str | None:
     return next((suffix for suffix in sorted(SUFFIXES, key=len, reverse=True) if lowered.endswith(suffix)), None)
 
 
-def read_table(data: bytes, suffix: str, policy: IntakePolicy) -> Table:
-    """The rows of a file. Raises Unreadable when it cannot be read at all."""
+def read_table(data: bytes, suffix: str, policy: IntakePolicy, *, keeps_instants: bool = False) -> Table:
+    """The rows of a file, its instants as texts or only their days. Raises Unreadable when it cannot be read at all."""
     if not data:
         raise Unreadable("an empty file", "a header line and rows", "write the file again; remove it if nothing was meant")
     if suffix in PARQUET_SUFFIXES:
-        table = _parquet(data, policy)
+        table = _parquet(data, policy, keeps_instants)
     elif suffix in RECORD_SUFFIXES:
         table = _records(data, suffix, policy)
     else:
@@ -78,7 +78,7 @@ def _check_width(width: int, policy: IntakePolicy) -> None:
 def _text(data: bytes, policy: IntakePolicy) -> Table:
     if data.startswith(_GZIP):
         data = _unzipped(data)
-    data, bad_lines = _as_utf8(data)
+    data, bad_lines = as_utf8(data)
     lines = data.splitlines()
     refusals = [_undecodable(number) for number in bad_lines]
     multi = _multi_line_cells(data, lines)
@@ -124,7 +124,7 @@ def _unzipped(data: bytes) -> bytes:
         raise Unreadable(f"a damaged gzip file ({error})", "a whole gzip file", "compress and copy it again") from None
 
 
-def _as_utf8(data: bytes) -> tuple[bytes, list[int]]:
+def as_utf8(data: bytes) -> tuple[bytes, list[int]]:
     """The text as UTF-8 with a plain line end where a carriage return stood alone, and the lines that could not be decoded."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
@@ -254,7 +254,7 @@ def _parsed(data: bytes, delimiter: str, width: int) -> tuple[pa.Table, list[tup
 # ---------------------------------------------------------------- Parquet
 
 
-def _parquet(data: bytes, policy: IntakePolicy) -> Table:
+def _parquet(data: bytes, policy: IntakePolicy, keeps_instants: bool) -> Table:
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
         _check_width(len(file.schema_arrow), policy)
@@ -264,14 +264,14 @@ def _parquet(data: bytes, policy: IntakePolicy) -> Table:
         raise Unreadable(f"a damaged Parquet file ({shown(str(error))})", "a whole Parquet file", "write and copy it again") from None
     names, arrays = [], []
     for name, column in zip(table.column_names, table.columns, strict=True):
-        normal = _normal(column)
+        normal = _normal(column, keeps_instants)
         if normal is not None:
             names.append(name)
             arrays.append(normal)
     return Table(names, arrays, pa.array(np.arange(1, table.num_rows + 1)), table.num_rows)
 
 
-def _normal(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+def _normal(column: pa.ChunkedArray, keeps_instants: bool) -> pa.ChunkedArray | None:
     """Text, int64, double or date; None for a nested column, which no feed has."""
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -285,6 +285,8 @@ def _normal(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
         return column.cast(pa.float64())
     if pa.types.is_date(kind):
         return column.cast(pa.date32())
+    if pa.types.is_timestamp(kind) and keeps_instants:
+        return column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.string())
     if pa.types.is_timestamp(kind):
         # The day as written: a wall-clock day, not the UTC day of the instant.
         return pc.cast(pc.local_timestamp(column) if kind.tz else column, pa.date32(), safe=False)
@@ -297,7 +299,7 @@ def _normal(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
 
 
 def _records(data: bytes, suffix: str, policy: IntakePolicy) -> Table:
-    data, bad_lines = _as_utf8(data)
+    data, bad_lines = as_utf8(data)
     text = data.decode()
     refusals = [_undecodable(number) for number in bad_lines]
     is_lines = suffix in (".jsonl", ".ndjson")

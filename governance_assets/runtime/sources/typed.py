@@ -22,7 +22,7 @@ LARGEST_HORIZON = 100_000
 
 MISSING = ("", "NA", "N/A", "NULL", "null", "None", "none", "na")
 _CONTROL = r"[\x00-\x1f\x7f-\x{9f}]"
-_DATE = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s?(Z|[+-]\d{2}:?\d{2})?)?\s*$"
+DATE_PATTERN = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s?(Z|[+-]\d{2}:?\d{2})?)?\s*$"
 _UNITS = {"day": "1 DAY", "week": "7 DAY", "month": "1 MONTH", "quarter": "3 MONTH", "year": "1 YEAR"}
 _LEGACY_TARGET = r"^(-?\d+) (day|wk|week|month) ahead (.*)$"
 _WRITE_DATE = "write it as 2025-11-03 (year-month-day)"
@@ -37,6 +37,8 @@ class Problem:
     when: str
     expected: str
     next_step: str
+    is_of_text: bool = False
+    """Whether any text can have it; a look at the whole column then tells that no cell has."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def _as_number(name: str, kind: str) -> str:
 def _as_date(name: str, kind: str) -> str:
     column = quoted(name)
     if kind == "text":
-        return f"CASE WHEN regexp_matches({column}, {literal(_DATE)}) THEN TRY_CAST(left(trim({column}), 10) AS DATE) END"
+        return f"CASE WHEN regexp_matches({column}, {literal(DATE_PATTERN)}) THEN TRY_CAST(left(trim({column}), 10) AS DATE) END"
     return column if kind == "date" else "CAST(NULL AS DATE)"
 
 
