@@ -86,6 +86,36 @@ def reliability() -> dict[str, Any]:
     }
 
 
+def intervals() -> dict[str, Any]:
+    """Returns of two channels at four refits."""
+    dates = ["2024-12-30", "2025-03-31", "2025-06-30", "2025-09-29"]
+    steady = {"name": "steady", "x": dates, "y": [2.0, 2.1, 1.9, 2.0], "lower": [1.2, 1.5, 1.5, 1.7], "upper": [3.1, 2.9, 2.5, 2.4]}
+    moving = {"name": "moving", "x": dates, "y": [0.4, 0.9, None, 2.6], "lower": [0.1, 0.5, None, 2.0], "upper": [0.8, 1.4, None, 3.3]}
+    return {
+        "kind": "intervals",
+        "title": "Return on investment by refit",
+        "x_label": "last week of training",
+        "series": [steady, moving],
+        "references": [{"value": 1.0, "label": "money back"}],
+    }
+
+
+def curves() -> dict[str, Any]:
+    """A response curve with current and proposed spend."""
+    spend = [0.0, 1.0, 2.0, 3.0, 4.0]
+    response = [0.0, 4.0, 6.0, 7.0, 7.5]
+    return {
+        "kind": "lines",
+        "title": "Response to weekly spend",
+        "x_label": "weekly spend",
+        "series": [{"name": "steady", "x": spend, "y": response, "lower": [0.0, 3.0, 4.5, 5.0, 5.2], "upper": [0.0, 5.0, 8.0, 9.5, 10.0]}],
+        "spots": [
+            {"series": "steady", "x": 1.0, "y": 4.0, "words": "current: 1 a week", "is_ring": True},
+            {"series": "steady", "x": 3.0, "y": 7.0, "words": "proposed: 3 a week"},
+        ],
+    }
+
+
 def bars() -> dict[str, Any]:
     return {
         "kind": "bars",
@@ -229,7 +259,12 @@ def hostile_site() -> dict[str, Any]:
         "references": [{"value": 1, "label": bad}],
     }
     table = {"columns": [bad, {"name": bad, "unit": bad, "kind": "verdict"}], "rows": [[bad, bad], [bad, "pass"]], "note": bad}
-    section = {"title": bad, "text": bad, "plots": [plot | {"kind": kind} for kind in ("lines", "reliability", "bars")], "table": table}
+    section = {
+        "title": bad,
+        "text": bad,
+        "plots": [plot | {"kind": kind} for kind in ("lines", "intervals", "reliability", "bars")],
+        "table": table,
+    }
     return {
         "front": front(states=(state,), title=bad, questions={bad: bad}, notes=(bad,), provenance=((bad, bad),)),
         "pages": {"calibration": {"title": bad, "intro": bad, "sections": [section]}},

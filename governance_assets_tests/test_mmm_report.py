@@ -11,12 +11,13 @@ import pytest
 
 from governance_assets.contract import conform, empty
 from governance_assets.domains.mmm import facts, report, rules
-from governance_assets.domains.mmm.contracts import MediaPredictions, MmmBacktest
+from governance_assets.domains.mmm.contracts import MediaContributions, MediaPredictions, MmmBacktest, RefitStability
 from governance_assets.finding import Finding
 from governance_assets.pages import plots
 from governance_assets.pages.model import Page, page_from
 from governance_assets.policy import MmmPolicy
 from governance_assets_tests.mmm_data import WEEKS, media_table, monday
+from governance_assets_tests.mmm_refits import two_tenants
 
 AS_OF = dt.datetime(2025, 10, 6, tzinfo=dt.UTC)
 POLICY = MmmPolicy(engines=("bayes", "seasonal_naive", "trailing_mean"), refit_every_weeks=26, chains=2, draws=64)
@@ -33,6 +34,8 @@ def tables() -> dict[str, pa.Table]:
     return {
         "media_predictions": predictions,
         "mmm_backtest": conform(MmmBacktest, facts.mmm_backtest(con, "predictions", weeks[-3:], POLICY)),
+        "refit_stability": two_tenants().stability,
+        "media_contributions": two_tenants().contributions,
     }
 
 
@@ -51,7 +54,7 @@ def test_the_page_names_its_week_and_draws_every_plot(tables: dict[str, pa.Table
     assert f"Newest week: {NEWEST}" in page.intro
     described = report.page(tables, recorded([]), AS_OF)["sections"]
     drawn = [plots.svg(plot, plots.NARROW) for section in described for plot in [section.get("plot"), *section.get("plots", [])] if plot]
-    assert len(drawn) == 3
+    assert len(drawn) == 7
     assert all(text.startswith("<svg") for text in drawn)
 
 
@@ -79,17 +82,44 @@ def test_the_headlines(tables: dict[str, pa.Table]) -> None:
     assert report.headline_of_backtest(empty(MmmBacktest)) == ("median_wmape", None, "fraction")
 
 
+def test_returns_are_drawn_refit_by_refit_and_say_what_they_assume(page: Page) -> None:
+    section = page.sections[3]
+    assert [plot.kind for plot in section.plots] == ["intervals", "intervals"]
+    assert "assuming no unmeasured confounding" in section.text
+    assert all("assuming no unmeasured confounding" in plot.subtitle for plot in section.plots)
+    assert section.table is not None
+    assert [row[1] for row in section.table.rows if row[0] == "tenant-1"] == ["search", "video", "price"]
+
+
+def test_headlines_and_plots_of_refits(tables: dict[str, pa.Table]) -> None:
+    assert report.headline_of_draws(two_tenants().draws) == ("tenants_refitted", 2, None)
+    name, value, unit = report.headline_of_stability(two_tenants().stability)
+    assert (name, unit) == ("largest_roi_move", "fraction")
+    assert value is not None
+    assert value > 0
+    assert list(report.stability_plots(tables.__getitem__)) == ["roi_by_refit"]
+    assert report.headline_of_stability(empty(RefitStability)) == ("largest_roi_move", None, "fraction")
+    assert report.stability_plots(lambda _: empty(RefitStability)) == {}
+
+
 def test_the_plot_beside_a_materialization(tables: dict[str, pa.Table]) -> None:
     assert list(report.backtest_plots(tables.__getitem__)) == ["improvement_over_time"]
     assert report.backtest_plots(lambda _: empty(MmmBacktest)) == {}
 
 
 def test_a_page_without_rows_says_so() -> None:
-    nothing = {"media_predictions": empty(MediaPredictions), "mmm_backtest": empty(MmmBacktest)}
+    nothing = {
+        "media_predictions": empty(MediaPredictions),
+        "mmm_backtest": empty(MmmBacktest),
+        "refit_stability": empty(RefitStability),
+        "media_contributions": empty(MediaContributions),
+    }
     page = page_from(report.page(nothing, recorded([]), AS_OF))
     assert "No week is predicted yet" in page.intro
     assert [section.text for section in page.sections] == [
         "Nothing is judged yet.",
         "No backtest is recorded yet.",
         "Nothing is predicted yet.",
+        "No refit is recorded yet.",
+        "No contribution is recorded yet.",
     ]

@@ -16,7 +16,12 @@ from governance_assets_tests import pages_example as example
 from governance_assets_tests.stored_text import assert_stored
 
 SVG = "{http://www.w3.org/2000/svg}"
-DESCRIBED = {"lines": example.lines(), "reliability": example.reliability(), "bars": example.bars()}
+DESCRIBED = {
+    "lines": example.lines(),
+    "intervals": example.intervals(),
+    "reliability": example.reliability(),
+    "bars": example.bars(),
+}
 
 
 @pytest.mark.parametrize("kind", DESCRIBED)
@@ -26,6 +31,16 @@ def test_plots_are_as_stored(kind):
 
 def test_a_narrow_plot_is_as_stored():
     assert_stored("plots/lines_narrow.svg", plots.svg(example.lines(), plots.NARROW, is_inline=True))
+
+
+def test_spots_stand_on_their_line_with_hostile_words_as_text():
+    described = example.curves()
+    assert_stored("plots/curves.svg", plots.svg(described))
+    described["spots"][0]["words"] = "<script>"
+    root = ElementTree.fromstring(plots.svg(described))
+    words = [one.findtext(f"{SVG}title") for one in root.iter(f"{SVG}path") if one.attrib["class"] in ("ring", "point")]
+    assert "<script>" in words
+    assert "proposed: 3 a week" in words
 
 
 @pytest.mark.parametrize("kind", DESCRIBED)

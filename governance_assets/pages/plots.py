@@ -21,16 +21,19 @@ from markupsafe import Markup
 
 from governance_assets.pages import render, theme, wording
 from governance_assets.pages.scales import Axis, date_axis, number_axis
-from governance_assets.pages.traces import Point, Trace, Value, path, spacing, thinned, trace
+from governance_assets.pages.traces import Point, Trace, Value, ordinal, path, spacing, thinned, trace
 
-Kind = Literal["lines", "reliability", "bars"]
+Kind = Literal["lines", "intervals", "reliability", "bars"]
 
+OVER_TIME = ("lines", "intervals")
+"""Kinds that grow with the page; the others keep their width."""
 WIDE, NARROW = 880, 360
 """Widths in pixels for a page and for a phone; text keeps its size."""
 MAX_IMAGE_BYTES = 50_000
 """Dagster keeps an inline image with every materialisation."""
 _LONGEST_NAME = 24
 _LABEL_GAP = 16.0
+_ASIDE = 7.0  # pixels between the bars of two series at one date
 _MOST_BANDS = 3  # more bands than this hide each other
 _CHARACTER = 7.4  # average width of a character at 12.5 px in the widest of the common sans-serif fonts (Verdana, DejaVu)
 _POINTS_OF_OTHERS = 2600  # keeps 50 models × 260 weeks below the size of an inline image
@@ -74,10 +77,22 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Spot:
+    """A marked place on one of the lines, such as where we are now; a ring, or filled."""
+
+    series: str
+    x: Value
+    y: float
+    words: str
+    is_ring: bool = False
+
+
+@dataclass(frozen=True)
 class Plot:
     """What to draw.
 
-    ``lines`` run over dates (ISO text or dates) or numbers, with a band where a series has an interval; ``reliability`` sets
+    ``lines`` run over dates (ISO text or dates) or numbers, with a band where a series has an interval, and ``spots`` on them;
+    ``intervals`` are points over dates or numbers, each with the bar of its interval; ``reliability`` sets
     observed shares against nominal ones; ``bars`` is one series over the middles of equal bins. The series named by
     ``highlight``, else the first ones, get a colour and a label; the rest are grey. ``above`` and ``below`` say what
     the two sides of a reliability diagonal mean.
@@ -91,6 +106,7 @@ class Plot:
     unit: str = ""
     x_label: str = ""
     references: tuple[Reference, ...] = ()
+    spots: tuple[Spot, ...] = ()
     highlight: tuple[str, ...] = ()
     above: str = ""
     below: str = ""
@@ -107,6 +123,7 @@ def plot_from(described: Plot | Mapping[str, Any]) -> Plot:
     given = dict(described)
     given["series"] = tuple(s if isinstance(s, Series) else Series(**s) for s in given.get("series", ()))
     given["references"] = tuple(r if isinstance(r, Reference) else Reference(**r) for r in given.get("references", ()))
+    given["spots"] = tuple(spot if isinstance(spot, Spot) else Spot(**spot) for spot in given.get("spots", ()))
     given["highlight"] = tuple(given.get("highlight", ()))
     return Plot(**given)
 
@@ -144,9 +161,9 @@ def markdown_image(drawn: str, alternative: str = "plot") -> str:
 
 
 def _drawing(plot: Plot, width: int) -> dict[str, Any]:
-    width = width if plot.kind == "lines" else NARROW
+    width = width if plot.kind in OVER_TIME else NARROW
     shown, others = _split(plot)
-    is_labelled = plot.kind == "lines" and width > 2 * NARROW and len(plot.series) > 1
+    is_labelled = plot.kind in OVER_TIME and width > 2 * NARROW and len(plot.series) > 1
     frame = _frame(plot, width, shown if is_labelled else [])
     y = _y_axis(plot, frame, [*shown, *others])
     frame["left"] = 16 + int(_CHARACTER * max((4, *(len(tick.label) for tick in y.ticks))))
@@ -190,7 +207,8 @@ def _frame(plot: Plot, width: int, labelled: Sequence[Trace]) -> dict[str, Any]:
     right = width - 26
     if labelled:
         right = width - 28 - int(_CHARACTER * max(len(_short(line.name)) for line in labelled))
-    area = {"lines": 250 if width > NARROW else 200, "reliability": 284, "bars": 168}[plot.kind]
+    over_time = 250 if width > NARROW else 200
+    area = {"lines": over_time, "intervals": over_time, "reliability": 284, "bars": 168}[plot.kind]
     return {"width": width, "title": title, "subtitle": subtitle, "right": right, "top": top, "bottom": top + area}
 
 
@@ -229,6 +247,7 @@ class _Mark:
     band: str = ""
     bars: str = ""
     points: tuple[tuple[float, float, str], ...] = ()
+    rings: tuple[tuple[float, float, str], ...] = ()
     boxes: tuple[tuple[float, float, float, float, str], ...] = ()
 
 
@@ -238,6 +257,13 @@ def _lines_mark(line: Trace, x: Axis, y: Axis, plot: Plot) -> _Mark:
         rim = [(point.x, point.upper) for point in run] + [(point.x, point.lower) for point in reversed(run)]
         band += path([(x.at(across), y.at(up or 0.0)) for across, up in rim]) + "z"
     last = line.last
+    spots = [spot for spot in plot.spots if spot.series == line.name]
+    if plot.spots:
+        points, rings = (
+            tuple((x.at(ordinal(spot.x)), y.at(spot.y), spot.words) for spot in spots if spot.is_ring == is_ring)
+            for is_ring in (False, True)
+        )
+        return _Mark(line.place, line=_line(line.points, x, y), band=band, points=points, rings=rings)
     ends = [] if last is None or last.y is None else [(x.at(last.x), y.at(last.y), f"{line.name}: {wording.figure(last.y, plot.unit)}")]
     return _Mark(line.place, line=_line(line.points, x, y), band=band, points=tuple(ends))
 
@@ -258,6 +284,21 @@ def _reliability_mark(line: Trace, x: Axis, y: Axis, plot: Plot) -> _Mark:
     return _Mark(line.place, line=path([(across, up) for across, up, _ in points]), bars=bars, points=tuple(points))
 
 
+def _intervals_mark(line: Trace, x: Axis, y: Axis, plot: Plot) -> _Mark:
+    # Series share their dates: a little aside, their bars stay apart.
+    aside = _ASIDE * (line.place - (min(len(plot.series), theme.N_SERIES) - 1) / 2)
+    points, bars = [], ""
+    for point in line.points:
+        if point.y is None:
+            continue
+        across, words = x.at(point.x) + aside, f"{line.name}: {wording.figure(point.y, plot.unit)}"
+        if point.lower is not None and point.upper is not None:
+            words += f" ({wording.figure(point.lower, plot.unit)} to {wording.figure(point.upper, plot.unit)})"
+            bars += path([(across, y.at(point.lower)), (across, y.at(point.upper))])
+        points.append((across, y.at(point.y), words))
+    return _Mark(line.place, bars=bars, points=tuple(points))
+
+
 def _bars_mark(line: Trace, x: Axis, y: Axis, plot: Plot) -> _Mark:
     half = spacing(line.points) / 2
     boxes = []
@@ -269,7 +310,7 @@ def _bars_mark(line: Trace, x: Axis, y: Axis, plot: Plot) -> _Mark:
     return _Mark(line.place, boxes=tuple(boxes))
 
 
-_MARKS = {"lines": _lines_mark, "reliability": _reliability_mark, "bars": _bars_mark}
+_MARKS = {"lines": _lines_mark, "intervals": _intervals_mark, "reliability": _reliability_mark, "bars": _bars_mark}
 
 
 def _labels(shown: Sequence[Trace], y: Axis) -> list[tuple[float, str, int]]:

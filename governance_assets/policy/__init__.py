@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from governance_assets.policy.alerts import AlertsPolicy
+from governance_assets.policy.allocation import AllocationPolicy
 from governance_assets.policy.base import PolicyError, Section
 from governance_assets.policy.calendar import CalendarPolicy
 from governance_assets.policy.calibration import CalibrationPolicy
@@ -39,6 +40,7 @@ class Policy(Section):
     calibration: CalibrationPolicy = Field(default_factory=CalibrationPolicy)
     skill: SkillPolicy = Field(default_factory=SkillPolicy)
     mmm: MmmPolicy = Field(default_factory=MmmPolicy)
+    allocation: AllocationPolicy = Field(default_factory=AllocationPolicy)
 
 
 def policy_from(overrides: Mapping[str, Any] | None) -> Policy:

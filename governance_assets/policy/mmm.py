@@ -57,6 +57,43 @@ class MmmPolicy(Section):
         0.01, unit="fraction", gt=0, source="A34 R", why="a change of this much against the line before is told"
     )
 
+    kept_draws: int = setting(
+        512, unit="draws", ge=64, source="P", why="recorded of a refit, evenly from all chains: half to choose a split on, half to judge it"
+    )
+    contribution_weeks: int = setting(
+        104, unit="weeks", ge=1, source="P", why="two years of contributions show a season twice; older ones stand in earlier refits"
+    )
+    current_weeks: int = setting(13, unit="weeks", ge=1, source="P", why="a quarter is what is spent now; single weeks are flights")
+    optimum_draws: int = setting(
+        128, unit="draws", ge=16, source="P", why="draws that are split each for itself: enough for the ends of an interval"
+    )
+    optimum_steps: int = setting(64, unit="steps", ge=8, source="P", why="of a channel's range in these splits: shares to one in a hundred")
+    max_roi_move: float = setting(
+        0.35, unit="fraction", gt=0, source="P", why="a return that moves further between refits turns the same budget upside down"
+    )
+    max_contribution_move: float = setting(0.05, unit="fraction", gt=0, source="P", why="of the target; more is another story of last year")
+    max_optimal_move: float = setting(
+        0.20, unit="fraction", gt=0, source="P", why="share of the budget; a plan that jumps further at each refit cannot be followed"
+    )
+    least_contribution_share: float = setting(
+        0.005, unit="fraction", ge=0, lt=1, source="P", why="below half a per cent of the target a channel has vanished"
+    )
+    sign_confidence: float = setting(
+        0.98,
+        unit="fraction",
+        gt=0.5,
+        lt=1,
+        source="A27 P",
+        why="wide, because many signs are looked at: one in a hundred is wrong by chance",
+    )
+    expected_signs: dict[str, Literal["+", "-"]] = setting(
+        {},
+        unit="signs",
+        source="A27",
+        why="sign of the effect by name of a control, or of a channel other than +, such as {price: '-'}; tenant/name for one tenant",
+    )
+    max_r_hat: float = setting(1.05, unit="ratio", gt=1, source="P", why="chains that differ more have not drawn from one posterior")
+
     @model_validator(mode="after")
     def _judged_is_computed(self) -> MmmPolicy:
         for names in (self.engines, self.baselines, self.windows):

@@ -63,9 +63,19 @@ def lift(fit: Fit, spend: Any, baseline: Any, draws: np.ndarray, confidence: flo
     found = np.zeros((len(draws), 2))
     for place, name in enumerate(names):
         found += response_draws(fit, name, np.array([after[place], before[place]]))[draws]
-    gained, base = found[:, 0] - found[:, 1], found[:, 1]
+    return relative_lift(found[:, 0], found[:, 1], confidence)
+
+
+def relative_lift(after: Any, before: Any, confidence: float = 0.9) -> Lift:
+    """Lift of responses ``after`` (draws,) over those ``before``, draw by draw; NaN where nothing was had before.
+
+    >>> relative_lift([2.0, 3.0, 4.0], [2.0, 2.0, 2.0]).probability.__round__(2)
+    0.67
+    """
+    base = vector("before", before)
+    gained = vector("after", after, length=len(base), like="before") - base
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(base > 0, gained / base, np.nan)
     outside = (1 - share("confidence", confidence)) / 2
     lower, median, upper = np.quantile(relative, [outside, 0.5, 1 - outside])
-    return Lift(float(median), float(lower), float(upper), float((gained > 0).mean()), confidence, len(draws))
+    return Lift(float(median), float(lower), float(upper), float((gained > 0).mean()), confidence, len(base))

@@ -57,9 +57,8 @@ def curves_of(engine: str) -> tuple[Curve, ...]:
 def designs(known: MediaSeries, train: int, engine: str, season_order: int) -> FittedWeeks:
     """Designs for one engine; what never varied in the training weeks is left out. ValueError for data no model can use."""
     curves = CurvePriors(curves=curves_of(engine))
-    used = {name: values for name, values in known.exposure.items() if np.ptp(values[:train]) != 0}
-    controls = {name: values for name, values in known.controls.items() if np.ptp(values[:train]) != 0}
-    columns = _columns(known.weeks, controls, train, season_order)
+    used, controls = varying(known.exposure, train), varying(known.controls, train)
+    columns = model_columns(known.weeks, controls, train, season_order)
     channels = [Channel(name, values[:train], curves=curves, cost=known.cost.get(name, values)[:train]) for name, values in used.items()]
     short = prepare(
         known.target[:train],
@@ -70,6 +69,11 @@ def designs(known: MediaSeries, train: int, engine: str, season_order: int) -> F
     left_out = sorted((known.exposure.keys() - used.keys()) | (known.controls.keys() - controls.keys()))
     long = lengthened(short, list(used.values()), [np.asarray(column.values) for column in columns])
     return FittedWeeks(train, tuple(left_out), short, long)
+
+
+def varying(series: Mapping[str, Floats], train: int) -> dict[str, Floats]:
+    """Those of the series that vary in the first ``train`` weeks: what does not tells a model nothing."""
+    return {name: values for name, values in series.items() if np.ptp(values[:train]) != 0}
 
 
 def fitted(made: FittedWeeks, *, seed: int, chains: int, draws: int) -> Fit:
@@ -86,7 +90,7 @@ def predictions(made: FittedWeeks, found: Fit | None, engine: str, weeks: Sequen
     return [Prediction(every.mean[:, [place]], every.deviation[:, [place]]) for place in range(len(weeks))]
 
 
-def _columns(weeks: Sequence[dt.date], controls: Mapping[str, Floats], train: int, season_order: int) -> list[Column]:
+def model_columns(weeks: Sequence[dt.date], controls: Mapping[str, Floats], train: int, season_order: int) -> list[Column]:
     """Intercept, trend in years, season, and controls by their largest training value."""
     years = np.arange(len(weeks)) / _WEEKS_A_YEAR
     found = [Column("intercept", np.ones(len(weeks)), COLUMN_PRIOR), Column("trend", years, COLUMN_PRIOR)]

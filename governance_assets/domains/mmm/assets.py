@@ -1,19 +1,18 @@
-"""Assets of media-mix models: predictions of every week by every engine, and their backtests."""
+"""Assets of media-mix models: predictions of every week by every engine, their backtests, and what each quarter's refit says."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import pyarrow as pa
 
 from governance_assets.domains.mmm import contracts, facts, report, rules
 from governance_assets.pages import plots
 from governance_assets.policy import MmmPolicy
-from governance_assets.runtime.artifact import LandedPast, Past, Run, artifact
+from governance_assets.runtime.artifact import LandedPast, OwnPast, Past, Run, Same, artifact
 
 _NUMBA = frozenset({"python", "numba"})
 
 
-def _drawn(rows_of: Callable[[str], pa.Table]) -> dict[str, str]:
-    described = report.backtest_plots(rows_of)
+def _drawn(described: Mapping[str, report.Plot]) -> dict[str, str]:
     return {name: plots.markdown_image(plots.svg(plot, plots.NARROW), name.replace("_", " ")) for name, plot in described.items()}
 
 
@@ -23,7 +22,36 @@ def media_predictions(run: Run, policy: MmmPolicy, media_weekly: LandedPast) -> 
     return facts.media_predictions(run.connection, media_weekly.if_any, run.weeks, policy)
 
 
-@artifact(contracts.MmmBacktest, judge=rules.judge_mmm_backtest, headline=report.headline_of_backtest, plots=_drawn)
+@artifact(
+    contracts.MmmBacktest,
+    judge=rules.judge_mmm_backtest,
+    headline=report.headline_of_backtest,
+    plots=lambda rows_of: _drawn(report.backtest_plots(rows_of)),
+)
 def mmm_backtest(run: Run, policy: MmmPolicy, media_predictions: Past) -> pa.Table:
     """One row is what one engine was worth for one tenant over one window of weeks."""
     return facts.mmm_backtest(run.connection, media_predictions.view, run.weeks, policy)
+
+
+@artifact(contracts.MediaDraws, judge=rules.judge_media_draws, headline=report.headline_of_draws, kinds=_NUMBA)
+def media_draws(run: Run, policy: MmmPolicy, media_weekly: LandedPast) -> pa.Table:
+    """One row is one posterior draw of one channel or control."""
+    return facts.media_draws(run.connection, media_weekly.if_any, run.partition_keys, policy)
+
+
+@artifact(contracts.MediaContributions)
+def media_contributions(run: Run, policy: MmmPolicy, media_weekly: LandedPast, media_draws: Same) -> pa.Table:
+    """One row is what one channel or control brought in one week."""
+    return facts.media_contributions(run.connection, media_weekly.if_any, media_draws.view, run.partition_keys, policy)
+
+
+@artifact(
+    contracts.RefitStability,
+    judge=rules.judge_refit_stability,
+    headline=report.headline_of_stability,
+    plots=lambda rows_of: _drawn(report.stability_plots(rows_of)),
+)
+def refit_stability(run: Run, policy: MmmPolicy, media_weekly: LandedPast, media_draws: Same, refit_stability: OwnPast) -> pa.Table:
+    """One row is what one refit says of one channel or control, and how far it moved."""
+    view = run.connection, media_weekly.if_any, media_draws.view, refit_stability.if_any
+    return facts.refit_stability(*view, run.partition_keys, policy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Literal
 
 from governance_assets.contract import Contract, field
 
@@ -103,3 +104,143 @@ class MmmBacktest(
         ge=0,
         null="no baseline shares a week, or a MAPE is 0",
     )
+
+
+_NO_CURVE = "a control, or nothing was drawn"
+_NOT_DRAWN = "left out of the refit, or nothing was drawn; see problem"
+_NO_COST = "a control, a channel without cost, or nothing was drawn"
+_NO_EARLIER = "no earlier refit has the figure, or this one has not"
+_CONFOUNDING = "model-implied, assuming no unmeasured confounding"
+
+
+class MediaDraws(
+    Contract,
+    artifact="media_draws",
+    grain="quarter",
+    key=("quarter", "tenant", "part", "name", "draw"),
+    owner="modelling_lead",
+):
+    """One posterior draw of one channel or control, of the judged engine fitted to all weeks up to the end of the quarter.
+
+    A channel responds ``height · curve(exposure / scale)`` a week, its exposure carried over first; the logistic curve is
+    (1 − e^(−rate·x)) / (1 + e^(−rate·x)), the Hill curve x^slope / (half^slope + x^slope).
+    """
+
+    quarter: str = field("Quarter at whose end, or so far, the engine was refitted")
+    tenant: str = field("Whose media are modelled")
+    part: Literal["channel", "control"] = field("What is drawn")
+    name: str = field("Channel, control or event; empty when nothing was drawn")
+    draw: int = field("Number of the kept draw, chain after chain, from 0", ge=0)
+    chain: int = field("Chain it comes from, from 0", ge=0)
+    engine: str = field("Engine that was fitted")
+    last_week: dt.date = field("Monday of the last week it was fitted to")
+    train_weeks: int = field("Weeks it was fitted to", unit="weeks", ge=0)
+    curve: str | None = field("logistic or hill", null=_NO_CURVE)
+    rate: float | None = field("Rate of the logistic curve", null="not a logistic curve")
+    half: float | None = field("Half-saturation of the Hill curve, as a share of scale", null="not a Hill curve")
+    slope: float | None = field("Exponent of the Hill curve", null="not a Hill curve")
+    scale: float | None = field("Weekly exposure at which the curve's argument is 1: the largest of the training weeks", null=_NO_CURVE)
+    carryover: float | None = field("Share of the effect that is kept from week to week", unit="fraction", ge=0, le=1, null=_NO_CURVE)
+    delay: int | None = field("Weeks until the effect peaks", unit="weeks", ge=0, null=_NO_CURVE)
+    carryover_weeks: int | None = field("Weeks over which exposure is carried, its own included", unit="weeks", ge=1, null=_NO_CURVE)
+    height: float | None = field(
+        "Of a channel the weekly response where the curve reaches 1, of a control that to one unit of it, in the unit of the target",
+        null="nothing was drawn",
+    )
+    left_out: str = field("Channels and controls that never varied in training and were left out, separated by commas")
+    problem: str | None = field("Why nothing was drawn", null="the engine was fitted")
+
+
+class MediaContributions(
+    Contract,
+    artifact="media_contributions",
+    grain="quarter",
+    key=("quarter", "tenant", "week", "part", "name"),
+    owner="modelling_lead",
+):
+    """What one channel or control brought in one week, as the refit of the quarter sees it; assumes no unmeasured confounding."""
+
+    quarter: str = field("Quarter at whose end, or so far, the engine was refitted")
+    tenant: str = field("Whose media are modelled")
+    week: dt.date = field("Monday of one of the last weeks of training; the policy says how many are kept")
+    part: Literal["channel", "control"] = field("What brought it")
+    name: str = field("Channel, control or event")
+    contribution: float = field("Median over draws of what it brought, carry-over of earlier weeks included, in the unit of the target")
+    lower: float = field("Lower end of its central interval")
+    upper: float = field("Upper end of it")
+
+
+class RefitStability(
+    Contract,
+    artifact="refit_stability",
+    grain="quarter",
+    key=("quarter", "tenant", "part", "name"),
+    owner="modelling_lead",
+):
+    """What one refit says of one channel or control, and how far that is from the refit before; assumes no unmeasured confounding."""
+
+    quarter: str = field("Quarter at whose end, or so far, the engine was refitted")
+    tenant: str = field("Whose media are modelled")
+    part: Literal["channel", "control"] = field("What the figures are of")
+    name: str = field("Channel, control or event; empty when nothing was drawn for the tenant")
+    engine: str = field("Engine that was fitted")
+    last_week: dt.date = field("Monday of the last week it was fitted to")
+    train_weeks: int = field("Weeks it was fitted to", unit="weeks", ge=0)
+    is_left_out: bool = field("Whether the refit has no estimate of it: it never varied, or is no longer in the telemetry")
+    is_paid: bool = field("Whether the channel's cost is known")
+    spend: float | None = field("Cost of all training weeks, in the currency of the tenant", ge=0, null=_NO_COST)
+    current_spend: float | None = field("Mean weekly cost of the policy's recent weeks", ge=0, null=_NO_COST)
+    largest_spend: float | None = field("Largest weekly cost of the training weeks", ge=0, null=_NO_COST)
+    exposure_per_cost: float | None = field(
+        "Exposure that one unit of cost bought in the recent weeks, else in all training weeks; 1 where spend itself is the exposure",
+        ge=0,
+        null=_NO_COST,
+    )
+    roi: float | None = field(f"Median return on investment: contribution over cost of all training weeks; {_CONFOUNDING}", null=_NO_COST)
+    roi_lower: float | None = field("Lower end of its central interval", null=_NO_COST)
+    roi_upper: float | None = field("Upper end of it", null=_NO_COST)
+    contribution: float | None = field("Median of what it brought over all training weeks, in the unit of the target", null=_NOT_DRAWN)
+    contribution_lower: float | None = field("Lower end of its central interval", null=_NOT_DRAWN)
+    contribution_upper: float | None = field("Upper end of it", null=_NOT_DRAWN)
+    contribution_share: float | None = field(
+        "That median over the sum of the target's absolute values", unit="fraction", null=f"{_NOT_DRAWN}; or the target is 0 throughout"
+    )
+    elasticity: float | None = field(
+        "Channel: relative rise of the mean recent target for a relative rise of current exposure. Control: the same for a rise by one "
+        "standard deviation of its training weeks. Median",
+        null=f"{_NOT_DRAWN}; or the recent target is 0",
+    )
+    elasticity_lower: float | None = field("Lower end of the policy's interval for signs", null=_NOT_DRAWN)
+    elasticity_upper: float | None = field("Upper end of it", null=_NOT_DRAWN)
+    multiple: float | None = field(
+        "By how much least squares, which no prior holds to a sign, would multiply the channel's response: 1 agrees with the model",
+        null="a control, or nothing was drawn, or other columns explain the same",
+    )
+    multiple_lower: float | None = field("Lower end of the policy's interval for signs; weeks taken as independent", null="no multiple")
+    multiple_upper: float | None = field("Upper end of it", null="no multiple")
+    optimal_share: float | None = field(
+        "Median over draws of the channel's share in each draw's own best split of current spend, no channel above its largest week",
+        unit="fraction",
+        ge=0,
+        le=1,
+        null=f"{_NO_COST}; or nothing is spent now",
+    )
+    optimal_share_lower: float | None = field("Lower end of its central interval", unit="fraction", null="no optimal share")
+    optimal_share_upper: float | None = field("Upper end of it", unit="fraction", null="no optimal share")
+    r_hat: float | None = field("Split R-hat of the contribution over chains: 1 when they agree", ge=0, null=f"{_NOT_DRAWN}; or one chain")
+    previous_quarter: str | None = field("Quarter of the refit before that has it", null="there is none")
+    roi_move: float | None = field(
+        "Change of the median ROI against that refit, relative to it", unit="fraction", null=f"{_NO_EARLIER}; or it was 0"
+    )
+    is_roi_inside: bool | None = field("Whether the median ROI lies inside the interval stated then", null=_NO_EARLIER)
+    contribution_move: float | None = field("Change of the contribution share", unit="fraction", null=_NO_EARLIER)
+    optimal_move: float | None = field("Change of the optimal share", unit="fraction", null=_NO_EARLIER)
+    has_sign_flipped: bool | None = field(
+        "Whether the effect of a control, or the multiple of a channel, changed its sign although one of both intervals excluded 0",
+        null=_NO_EARLIER,
+    )
+    has_vanished: bool | None = field(
+        "Whether it had a contribution share of the policy's least or more and now is left out or below it",
+        null="no earlier refit has a contribution share, or nothing was drawn",
+    )
+    problem: str | None = field("Why nothing was drawn for the tenant", null="the engine was fitted")

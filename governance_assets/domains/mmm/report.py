@@ -31,6 +31,7 @@ _RULES = {
     "mape_is_low": "MAPE",
     "folds_agree": "folds",
 }
+_CONFOUNDING = "Model-implied, assuming no unmeasured confounding."
 _MOST_TENANTS = 6
 _INTRO = (
     "A media-mix model is worth what it predicts of weeks it has not seen. Every engine is fitted to earlier weeks only and refitted as "
@@ -44,7 +45,13 @@ def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime)
     backtests, predictions = tables["mmm_backtest"], tables["media_predictions"]
     newest = pc.max(backtests["week"]).as_py() if backtests.num_rows else None
     reach = f"Newest week: {newest}." if newest else "No week is predicted yet: a model needs a year of weeks first."
-    sections = [_acceptance_section(findings, newest), _backtest_section(backtests, newest), _prediction_section(predictions)]
+    sections = [
+        _acceptance_section(findings, newest),
+        _backtest_section(backtests, newest),
+        _prediction_section(predictions),
+        _return_section(tables["refit_stability"]),
+        _contribution_section(tables["media_contributions"]),
+    ]
     return {"title": "Media mix", "intro": f"{_INTRO}\n\n{reach} As of {as_of.date()}.", "sections": sections}
 
 
@@ -65,6 +72,23 @@ def backtest_plots(rows_of: Callable[[str], pa.Table]) -> dict[str, Plot]:
     """The plot beside a materialization of the backtest: improvement over time."""
     rows = rows_of("mmm_backtest")
     return {"improvement_over_time": _improvement_plot(rows)} if rows.num_rows else {}
+
+
+def headline_of_draws(rows: pa.Table) -> tuple[str, int, None]:
+    """How many tenants were refitted."""
+    return "tenants_refitted", len(pc.unique(rows.filter(pc.is_valid(rows["height"]))["tenant"])), None
+
+
+def headline_of_stability(rows: pa.Table) -> tuple[str, float | None, str | None]:
+    """The largest move of an ROI against the refit before."""
+    value = pc.max(pc.abs(rows["roi_move"])).as_py()
+    return "largest_roi_move", value, "fraction"
+
+
+def stability_plots(rows_of: Callable[[str], pa.Table]) -> dict[str, Plot]:
+    """The plot beside a materialization of the refits: ROI of the first tenant."""
+    paid = _with_roi(rows_of("refit_stability"))
+    return {"roi_by_refit": _roi_plot(paid, min(paid["tenant"].to_pylist()))} if paid.num_rows else {}
 
 
 # ---------------------------------------------------------------- sections
@@ -129,7 +153,79 @@ def _prediction_section(predictions: pa.Table) -> dict[str, Any]:
     return {"title": "Predictions", "text": text if shown else "Nothing is predicted yet.", "plots": plots}
 
 
+def _return_section(refits: pa.Table) -> dict[str, Any]:
+    paid = _with_roi(refits)
+    if not paid.num_rows:
+        return {"title": "Return on investment", "text": "No refit is recorded yet."}
+    tenants = sorted(pc.unique(paid["tenant"]).to_pylist())
+    newest = pc.max(refits["quarter"]).as_py()
+    here = refits.filter(pc.and_(pc.equal(refits["quarter"], newest), pc.is_valid(refits["contribution"])))
+    rows = here.sort_by([(name, "ascending") for name in ("tenant", "part", "name")]).to_pylist()
+    names = ("tenant", "name", "roi", "roi_lower", "roi_upper", "roi_move", "contribution_share", "optimal_share", "elasticity")
+    shares = ("ROI move", "contribution", "best split", "elasticity")
+    columns = ["tenant", "channel or control", "ROI", "from", "to", *({"name": name, "unit": "fraction"} for name in shares)]
+    columns += ["unconstrained", "from", "to"]
+    names += ("multiple", "multiple_lower", "multiple_upper")
+    return {
+        "title": "Return on investment",
+        "text": "What each refit says of each channel: one refit a quarter on all weeks so far, the open quarter's as weeks come in. "
+        f"{_CONFOUNDING}",
+        "plots": [_roi_plot(paid, tenant) for tenant in tenants[:_MOST_TENANTS]],
+        "table": {
+            "columns": columns,
+            "rows": [tuple(row[name] for name in names) for row in rows],
+            "note": f"Of the refit of {newest}. Move against the refit before; contribution as a share of the target; share in the best "
+            "split of current spend; elasticity of a channel, or the effect of one standard deviation of a control. Unconstrained: what "
+            "least squares, held to no sign, would multiply the response by; 1 agrees with the model, wholly below 0 contradicts it.",
+        },
+    }
+
+
+def _contribution_section(contributions: pa.Table) -> dict[str, Any]:
+    if not contributions.num_rows:
+        return {"title": "Contributions", "text": "No contribution is recorded yet."}
+    newest = pc.max(contributions["quarter"]).as_py()
+    here = contributions.filter(pc.and_(pc.equal(contributions["quarter"], newest), pc.equal(contributions["part"], "channel")))
+    tenants = sorted(pc.unique(here["tenant"]).to_pylist())[:_MOST_TENANTS]
+    return {
+        "title": "Contributions",
+        "text": f"What each channel brought week by week, with its interval, as the refit of {newest} sees it. {_CONFOUNDING}",
+        "plots": [_contribution_plot(here, tenant) for tenant in tenants],
+    }
+
+
 # ---------------------------------------------------------------- plots
+
+
+def _with_roi(refits: pa.Table) -> pa.Table:
+    return refits.filter(pc.is_valid(refits["roi"]))
+
+
+def _roi_plot(paid: pa.Table, tenant: str) -> Plot:
+    own = paid.filter(pc.equal(paid["tenant"], tenant)).sort_by("last_week").to_pylist()
+    series = []
+    for name in sorted({row["name"] for row in own}):
+        rows = [row for row in own if row["name"] == name]
+        ends = {end: [row[f"roi_{end}"] for row in rows] for end in ("lower", "upper")}
+        series.append({"name": name, "x": [row["last_week"] for row in rows], "y": [row["roi"] for row in rows]} | ends)
+    return {
+        "kind": "intervals",
+        "title": f"Return on investment by refit: {tenant}",
+        "subtitle": "median and interval; assuming no unmeasured confounding",
+        "x_label": "last week of training",
+        "series": series,
+        "references": [{"value": 1.0, "label": "money back"}],
+    }
+
+
+def _contribution_plot(rows: pa.Table, tenant: str) -> Plot:
+    own = rows.filter(pc.equal(rows["tenant"], tenant)).sort_by("week")
+    series = []
+    for name in sorted(pc.unique(own["name"]).to_pylist()):
+        line = own.filter(pc.equal(own["name"], name))
+        figures = {"y": "contribution", "lower": "lower", "upper": "upper"}
+        series.append({"name": name, "x": line["week"].to_pylist()} | {end: line[column].to_pylist() for end, column in figures.items()})
+    return {"kind": "lines", "title": f"Weekly contributions: {tenant}", "x_label": "week", "series": series}
 
 
 def _fan_plot(rows: pa.Table, tenant: str) -> Plot:

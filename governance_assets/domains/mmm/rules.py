@@ -81,6 +81,70 @@ IMPROVEMENT_IS_STEADY = Rule(
     sources="A34",
 )
 
+EVERY_TENANT_IS_REFITTED = Rule(
+    name="every_tenant_is_refitted",
+    requirement="the judged engine is fitted to all weeks of the tenant",
+    remedy="The message names the series that no model can use; mend it in the telemetry",
+    sources="A27",
+)
+CHAINS_AGREE = Rule(
+    name="chains_agree",
+    requirement="split R-hat of every contribution and effect is at most the limit",
+    remedy="Raise mmm.draws; if chains still differ, two explanations fit equally well, and a lift test has to tell them apart",
+    severity="warn",
+    unit="ratio",
+    sources="A27",
+)
+ROI_KEEPS_ITS_INTERVAL = Rule(
+    name="roi_keeps_its_interval",
+    requirement="the median ROI lies inside the interval that the refit before stated",
+    remedy="The interval promised too much: see what the new weeks hold, widen the model, and rest no budget on it until then",
+    sources="A27",
+)
+ROI_IS_STEADY = Rule(
+    name="roi_is_steady",
+    requirement="the median ROI moved by no more than the limit since the refit before",
+    remedy="Settle the channel by a lift test before moving money; ROI assumes no unmeasured confounding",
+    severity="warn",
+    unit="fraction",
+    sources="A27",
+)
+CONTRIBUTION_IS_STEADY = Rule(
+    name="contribution_is_steady",
+    requirement="the share of the target that is credited moved by no more than the limit since the refit before",
+    remedy="Look which channel or control gained what this one lost: the two move together in the data",
+    severity="warn",
+    unit="fraction",
+    sources="A27",
+)
+OPTIMUM_IS_STEADY = Rule(
+    name="optimum_is_steady",
+    requirement="the share in the best split moved by no more than the limit since the refit before",
+    remedy="Change the budget in steps smaller than the move; a plan that jumps with every refit follows noise",
+    severity="warn",
+    unit="fraction",
+    sources="A31",
+)
+SIGN_HAS_NOT_FLIPPED = Rule(
+    name="sign_has_not_flipped",
+    requirement="no effect changed its sign although one of both intervals excluded 0",
+    remedy="Look for what entered the data between the two refits: a promotion, a change of definition, a driver that is missing",
+    sources="A27",
+)
+CHANNEL_HAS_NOT_VANISHED = Rule(
+    name="channel_has_not_vanished",
+    requirement="a channel with a contribution still has at least the least one",
+    remedy="See whether the channel is still in the telemetry and still varies, or whether another one took its credit",
+    unit="fraction",
+    sources="A27",
+)
+ELASTICITY_HAS_ITS_SIGN = Rule(
+    name="elasticity_has_its_sign",
+    requirement="the interval of the effect does not lie on the wrong side of 0",
+    remedy="Find the driver that moves with it, or correct the expected sign in mmm.expected_signs",
+    sources="A27",
+)
+
 
 def judge_media_predictions(rows: pa.Table, policy: MmmPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
     """One finding a tenant: whether all engines could be used."""
@@ -140,6 +204,84 @@ def improvement_is_steady(row: Mapping[str, Any], policy: MmmPolicy) -> Finding:
         return IMPROVEMENT_IS_STEADY.judge(str(row["tenant"]), None, abs(change), policy.max_improvement_change, _too_few(row))
     holds = bool(below(abs(change), policy.max_improvement_change))
     return IMPROVEMENT_IS_STEADY.judge(str(row["tenant"]), holds, abs(change), policy.max_improvement_change)
+
+
+def judge_media_draws(rows: pa.Table, policy: MmmPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
+    """One finding a tenant: whether the engine could be fitted."""
+    first = rows.filter(pc.equal(rows["draw"], 0)).to_pylist()
+    problems = {str(row["tenant"]): row["problem"] for row in first}
+    return [EVERY_TENANT_IS_REFITTED.judge(tenant, why is None, why=why or "") for tenant, why in sorted(problems.items())]
+
+
+def judge_refit_stability(rows: pa.Table, policy: MmmPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
+    """Every channel and control against the refit before, its sign, and whether chains agree."""
+    findings: list[Finding] = []
+    for row in sorted(rows.to_pylist(), key=lambda row: (row["tenant"], row["part"], row["name"])):
+        if row["problem"] is None:
+            findings += refit_findings(row, policy)
+    return findings
+
+
+def refit_findings(row: Mapping[str, Any], policy: MmmPolicy) -> list[Finding]:
+    """All verdicts on one channel or control of one refit."""
+    is_channel = row["part"] == "channel"
+    found = [_not_vanished(row, policy)] if is_channel else []
+    if row["is_left_out"]:
+        return found
+    subject = _named(row)
+    found += [_has_its_sign(row, policy), _told(SIGN_HAS_NOT_FLIPPED, subject, row["has_sign_flipped"])]
+    found += [_small(CHAINS_AGREE, subject, row["r_hat"], policy.max_r_hat, "one chain says nothing of others")]
+    if is_channel:
+        found += [_small(CONTRIBUTION_IS_STEADY, subject, row["contribution_move"], policy.max_contribution_move)]
+    if is_channel and row["is_paid"]:
+        inside = None if row["is_roi_inside"] is None else not row["is_roi_inside"]
+        found += [
+            _told(ROI_KEEPS_ITS_INTERVAL, subject, inside),
+            _small(ROI_IS_STEADY, subject, row["roi_move"], policy.max_roi_move),
+            _small(OPTIMUM_IS_STEADY, subject, row["optimal_move"], policy.max_optimal_move),
+        ]
+    return found
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    return f"{row['tenant']}, {row['name']}"
+
+
+def _told(rule: Rule, subject: str, is_broken: bool | None) -> Finding:
+    if is_broken is None:
+        return rule.not_applicable(subject, "no earlier refit has the figure, or this one has not")
+    return rule.judge(subject, not is_broken)
+
+
+def _small(rule: Rule, subject: str, value: float | None, limit: float, why: str = "no earlier refit has the figure") -> Finding:
+    """A move, or any figure of which little is good, held against its limit."""
+    if value is None:
+        return rule.not_applicable(subject, why)
+    return rule.judge(subject, not above(abs(value), limit), abs(value), limit)
+
+
+def _not_vanished(row: Mapping[str, Any], policy: MmmPolicy) -> Finding:
+    if row["has_vanished"] is None:
+        return CHANNEL_HAS_NOT_VANISHED.not_applicable(_named(row), "no earlier refit has a contribution of it")
+    why = "left out of the refit" if row["is_left_out"] else ""
+    share = None if row["contribution_share"] is None else abs(row["contribution_share"])
+    return CHANNEL_HAS_NOT_VANISHED.judge(_named(row), not row["has_vanished"], share, policy.least_contribution_share, why)
+
+
+def _has_its_sign(row: Mapping[str, Any], policy: MmmPolicy) -> Finding:
+    """Channels by the multiple that no prior holds to a sign, controls by their effect where a sign is expected."""
+    signs, subject = policy.expected_signs, _named(row)
+    sign = signs.get(f"{row['tenant']}/{row['name']}", signs.get(row["name"], "+" if row["part"] == "channel" else None))
+    if sign is None:
+        return ELASTICITY_HAS_ITS_SIGN.not_applicable(subject, "mmm.expected_signs names no sign for it")
+    names = ("multiple", "elasticity") if row["part"] == "channel" else ("elasticity",)
+    known = [name for name in names if row[name] is not None]
+    if not known:
+        return ELASTICITY_HAS_ITS_SIGN.judge(subject, None, why="the refit gives no interval of its effect")
+    wrong = [n for n in known if (above(0, row[f"{n}_upper"]) if sign == "+" else above(row[f"{n}_lower"], 0))]
+    shown = (wrong or known)[0]
+    why = f"{shown} {row[f'{shown}_lower']:.3g} to {row[f'{shown}_upper']:.3g}, expected {sign}"
+    return ELASTICITY_HAS_ITS_SIGN.judge(subject, not wrong, row[shown], 0, why)
 
 
 def _at_least(rule: Rule, row: Mapping[str, Any], value: float | None, limit: float, is_strict: bool = False) -> Finding:
