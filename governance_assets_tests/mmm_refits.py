@@ -12,10 +12,11 @@ from governance_assets.contract import conform, violations
 from governance_assets.domains.mmm import facts
 from governance_assets.domains.mmm.contracts import MediaContributions, MediaDraws, RefitStability
 from governance_assets.policy import MmmPolicy
+from governance_assets.policy.mmm import ExpectedSign
 from governance_assets.runtime.periods import quarter_of_week
 from governance_assets_tests.mmm_data import WEEKS, media_table, monday
 
-POLICY = MmmPolicy(chains=2, draws=64, kept_draws=128, expected_signs={"price": "-"}, optimum_draws=32)
+POLICY = MmmPolicy(chains=2, draws=64, kept_draws=128, expected_signs=(ExpectedSign(name="price", sign="-"),), optimum_draws=32)
 QUARTERS = tuple(sorted({quarter_of_week(monday(place)) for place in range(WEEKS)}))
 
 

@@ -15,6 +15,7 @@ from governance_assets.domains.mmm import facts
 from governance_assets.domains.mmm.contracts import RefitStability
 from governance_assets.domains.mmm.rules import judge_media_draws, judge_refit_stability, refit_findings
 from governance_assets.policy import MmmPolicy
+from governance_assets.policy.mmm import ExpectedSign
 from governance_assets.runtime.periods import weeks_of_quarter
 from governance_assets_tests.mmm_data import WEEKS, media_table, monday
 from governance_assets_tests.mmm_refits import POLICY, QUARTERS, refitted, two_tenants
@@ -189,7 +190,7 @@ def test_each_limit(rule: str, changed: dict[str, Any], expected: str | None) ->
 
 
 def test_a_sign_for_one_tenant_wins_over_the_sign_for_all() -> None:
-    policy = MmmPolicy(expected_signs={"price": "-", "north/price": "+"})
+    policy = MmmPolicy(expected_signs=(ExpectedSign(name="price", sign="-"), ExpectedSign(name="price", sign="+", tenant="north")))
     assert outcome("elasticity_has_its_sign", CONTROL, policy) == "pass"
     assert outcome("elasticity_has_its_sign", CONTROL | {"tenant": "south"}, policy) == "fail"
 

@@ -11,6 +11,14 @@ from governance_assets.policy.base import Section, refuse_repeats, setting
 MediaEngine = Literal["bayes", "bayes_logistic", "ridge", "searched_nnls", "seasonal_naive", "trailing_mean"]
 
 
+class ExpectedSign(Section):
+    """The sign that an effect must have."""
+
+    name: str = Field(min_length=1, description="Name of the control or channel")
+    sign: Literal["+", "-"] = Field(description="+ or -")
+    tenant: str | None = Field(default=None, description="Whose; every tenant's when not named")
+
+
 class MmmPolicy(Section):
     """How media-mix engines are backtested, and when a backtest is accepted."""
 
@@ -86,11 +94,8 @@ class MmmPolicy(Section):
         source="A27 P",
         why="wide, because many signs are looked at: one in a hundred is wrong by chance",
     )
-    expected_signs: dict[str, Literal["+", "-"]] = setting(
-        {},
-        unit="signs",
-        source="A27",
-        why="sign of the effect by name of a control, or of a channel other than +, such as {price: '-'}; tenant/name for one tenant",
+    expected_signs: tuple[ExpectedSign, ...] = setting(
+        (), unit="signs", source="A27", why="signs of controls that are known beforehand, and of channels that must not be +"
     )
     max_r_hat: float = setting(1.05, unit="ratio", gt=1, source="P", why="chains that differ more have not drawn from one posterior")
 

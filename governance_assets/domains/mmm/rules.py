@@ -270,8 +270,9 @@ def _not_vanished(row: Mapping[str, Any], policy: MmmPolicy) -> Finding:
 
 def _has_its_sign(row: Mapping[str, Any], policy: MmmPolicy) -> Finding:
     """Channels by the multiple that no prior holds to a sign, controls by their effect where a sign is expected."""
-    signs, subject = policy.expected_signs, _named(row)
-    sign = signs.get(f"{row['tenant']}/{row['name']}", signs.get(row["name"], "+" if row["part"] == "channel" else None))
+    subject = _named(row)
+    signs = {one.tenant: one.sign for one in policy.expected_signs if one.name == row["name"]}
+    sign = signs.get(row["tenant"], signs.get(None, "+" if row["part"] == "channel" else None))
     if sign is None:
         return ELASTICITY_HAS_ITS_SIGN.not_applicable(subject, "mmm.expected_signs names no sign for it")
     names = ("multiple", "elasticity") if row["part"] == "channel" else ("elasticity",)
