@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PORT ?= 3000
 
-.PHONY: demo test lint ui bench kills replays drain-kills tampering everywhere clean help
+.PHONY: demo test lint ui bench kills replays allocations drain-kills tampering everywhere clean help
 
 help:
 	@echo "make demo    install and run everything on the sample telemetry"
@@ -17,6 +17,7 @@ help:
 	@echo "make drain-kills   of these, the one of the alerts alone"
 	@echo "make tampering     of these, the one of the seals alone"
 	@echo "make everywhere    one incident wherever a run was started, with a real daemon"
+	@echo "make allocations   ten thousand random budgets: no bound broken, concave ones as good as a solver's"
 	@echo "make replays every partition of the sample rebuilt alone, digests compared"
 
 $(VENV)/installed: constraints.txt pyproject.toml
@@ -53,6 +54,9 @@ kills: $(VENV)/installed-dev
 
 drain-kills: $(VENV)/installed-dev
 	@$(BIN)/python -m governance_assets_tests.campaigns.drain_kills
+
+allocations: $(VENV)/installed-dev
+	@$(BIN)/python -m governance_assets_tests.campaigns.allocation
 
 replays: $(VENV)/installed-dev
 	@$(BIN)/python -m governance_assets_tests.campaigns.replay

@@ -56,7 +56,7 @@ def governed(tmp_path_factory: pytest.TempPathFactory):
 def test_every_week_of_every_artifact_is_recorded(governed: Governed) -> None:
     counted = governed.sql("SELECT artifact, count(*) AS n FROM ledger WHERE kind = 'revision' GROUP BY artifact ORDER BY artifact")
     periods = {row["n"] for row in counted if row["n"] > 1}
-    assert len(counted) == 42
+    assert len(counted) == 43
     assert periods == {105, 9}
     assert governed.sql("SELECT count(*) AS n FROM ledger WHERE kind = 'refusal'") == [{"n": 0}]
 

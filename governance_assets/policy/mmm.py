@@ -97,6 +97,9 @@ class MmmPolicy(Section):
     expected_signs: tuple[ExpectedSign, ...] = setting(
         (), unit="signs", source="A27", why="signs of controls that are known beforehand, and of channels that must not be +"
     )
+    max_published_difference: float = setting(
+        0.05, unit="fraction", ge=0, source="A14 P", why="published figures are rounded; more than one in twenty is another figure"
+    )
     max_r_hat: float = setting(1.05, unit="ratio", gt=1, source="P", why="chains that differ more have not drawn from one posterior")
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ import pyarrow as pa
 from governance_assets.domains.mmm import contracts, facts, report, rules
 from governance_assets.pages import plots
 from governance_assets.policy import MmmPolicy
-from governance_assets.runtime.artifact import LandedPast, OwnPast, Past, Run, Same, artifact
+from governance_assets.runtime.artifact import Landed, LandedPast, OwnPast, Past, Run, Same, artifact
 
 _NUMBA = frozenset({"python", "numba"})
 
@@ -55,3 +55,9 @@ def refit_stability(run: Run, policy: MmmPolicy, media_weekly: LandedPast, media
     """One row is what one refit says of one channel or control, and how far it moved."""
     view = run.connection, media_weekly.if_any, media_draws.view, refit_stability.if_any
     return facts.refit_stability(*view, run.partition_keys, policy)
+
+
+@artifact(contracts.PublishedFigures, judge=rules.judge_published_figures)
+def published_figures(run: Run, model_runs: Landed) -> pa.Table:
+    """One row is one published figure and what the stored windows give."""
+    return facts.published_figures(run.connection, model_runs.if_any)

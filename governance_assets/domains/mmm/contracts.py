@@ -244,3 +244,24 @@ class RefitStability(
         null="no earlier refit has a contribution share, or nothing was drawn",
     )
     problem: str | None = field("Why nothing was drawn for the tenant", null="the engine was fitted")
+
+
+class PublishedFigures(
+    Contract,
+    artifact="published_figures",
+    key=("model_id", "metric", "series", "instant"),
+    owner="modelling_lead",
+):
+    """One figure that a report published of a backtest, and what the stored windows give."""
+
+    instant: dt.datetime = field("Instant it was published")
+    model_id: str = field("Model, or component of a review, it was published for")
+    metric: str = field("Its metric, as published")
+    series: str = field("What it was measured on; empty when the report does not say")
+    published: float = field("The published value")
+    recomputed: float | None = field(
+        "The same metric from the newest windows stored at that instant or before", null="no such windows, or they do not give this metric"
+    )
+    windows: int = field("Windows it was recomputed from", unit="windows", ge=0)
+    stored_at: dt.datetime | None = field("Instant of those windows", null="there are none")
+    difference: float | None = field("Published over recomputed value, less 1", unit="fraction", null="nothing recomputed, or it is 0")

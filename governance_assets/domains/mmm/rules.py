@@ -145,6 +145,14 @@ ELASTICITY_HAS_ITS_SIGN = Rule(
     sources="A27",
 )
 
+PUBLISHED_FIGURE_REPRODUCES = Rule(
+    name="published_figure_reproduces",
+    requirement="a published figure differs from what the stored windows give by no more than the limit",
+    remedy="Correct the report or store the windows it was made from; until then quote the recomputed figure",
+    unit="fraction",
+    sources="A14",
+)
+
 
 def judge_media_predictions(rows: pa.Table, policy: MmmPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
     """One finding a tenant: whether all engines could be used."""
@@ -241,6 +249,23 @@ def refit_findings(row: Mapping[str, Any], policy: MmmPolicy) -> list[Finding]:
             _small(OPTIMUM_IS_STEADY, subject, row["optimal_move"], policy.max_optimal_move),
         ]
     return found
+
+
+def judge_published_figures(rows: pa.Table, policy: MmmPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
+    """Every published figure of a backtest against the stored windows."""
+    if not rows.num_rows:
+        return [PUBLISHED_FIGURE_REPRODUCES.not_applicable("published figures", "no report published a figure of a backtest")]
+    return [_reproduces(row, policy) for row in rows.to_pylist()]
+
+
+def _reproduces(row: Mapping[str, Any], policy: MmmPolicy) -> Finding:
+    subject = f"{row['metric']} of {row['model_id']}, {row['instant'].date()}"
+    if row["difference"] is None:
+        why = "no stored windows give it" if row["recomputed"] is None else "the windows give 0"
+        return PUBLISHED_FIGURE_REPRODUCES.judge(subject, None, why=why)
+    why = f"published {row['published']:g}, {row['windows']} windows give {row['recomputed']:.6g}"
+    limit, value = policy.max_published_difference, abs(row["difference"])
+    return PUBLISHED_FIGURE_REPRODUCES.judge(subject, not above(value, limit), value, limit, why)
 
 
 def _named(row: Mapping[str, Any]) -> str:
