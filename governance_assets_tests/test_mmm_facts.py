@@ -13,6 +13,7 @@ import pytest
 from governance_assets.contract import conform, violations
 from governance_assets.domains.mmm import facts
 from governance_assets.domains.mmm.contracts import MediaPredictions, MmmBacktest
+from governance_assets.domains.mmm.rules import no_lasting_shift
 from governance_assets.policy import MmmPolicy
 from governance_assets.stats.explained_share import r_squared
 from governance_assets.stats.media_series import MediaSeries
@@ -114,6 +115,19 @@ def test_a_week_without_a_target_is_predicted_and_not_scored() -> None:
     assert all(row["observed"] is None and row["crps"] is None and row["median"] > 0 for row in rows)
 
 
+def test_every_prediction_says_what_it_is_and_who_stands_in_for_a_silent_engine(whole: pa.Table) -> None:
+    sources = {row["engine"]: row["source"] for row in whole.to_pylist()}
+    assert sources == {"bayes": "primary", "ridge": "alternative", "seasonal_naive": "baseline", "trailing_mean": "baseline"}
+    rows = [
+        {"week": EVERY[-1], "engine": "bayes", "problem": "too few weeks"},
+        {"week": EVERY[-1], "engine": "ridge"},
+        {"week": EVERY[-1], "engine": "searched_nnls"},
+        {"week": EVERY[-1], "engine": "trailing_mean"},
+    ]
+    told = {row["engine"]: row["source"] for row in facts._with_sources(rows, POLICY)}
+    assert told == {"bayes": "primary", "ridge": "fallback", "searched_nnls": "alternative", "trailing_mean": "baseline"}
+
+
 def test_a_missing_target_in_training_is_a_problem_told() -> None:
     media = media_table()
     gap = media.filter(pc.invert(pc.and_(pc.equal(media["week"], monday(5)), pc.equal(media["series"], "target"))))
@@ -157,3 +171,21 @@ def test_nothing_landed_gives_no_rows() -> None:
     assert facts.media_predictions(con, None, EVERY, POLICY).num_rows == 0
     con.register("predictions", facts.media_predictions(con, None, EVERY, POLICY))
     assert facts.mmm_backtest(con, "predictions", EVERY, POLICY).num_rows == 0
+
+
+def test_a_planted_shift_is_told_within_two_weeks_and_says_how_often_the_watch_errs(whole: pa.Table) -> None:
+    rows = [row for row in whole.to_pylist() if (row["tenant"], row["engine"]) == ("tenant-0", "bayes")]
+    spread = np.std([row["observed"] - row["median"] for row in rows])
+    calm = {row["week"]: row for row in backtested(pa.Table.from_pylist(rows, schema=whole.schema), EVERY).to_pylist()}
+    assert all(row["shift_score"] is None for week, row in calm.items() if week < monday(52 + 27))
+    assert all(row["shift_score"] <= row["shift_limit"] for row in calm.values() if row["shift_score"] is not None)
+    for row in rows[-2:]:
+        row["observed"] += 4 * spread
+    [found] = [
+        r for r in backtested(pa.Table.from_pylist(rows, schema=whole.schema), [EVERY[-1]]).to_pylist() if r["window"] == "trailing_12"
+    ]
+    assert found["shift_score"] > found["shift_limit"]
+    assert found["shift_size"] > 3
+    finding = no_lasting_shift(found, POLICY)
+    assert finding.outcome == "fail"
+    assert "a false alarm every 200 weeks or rarer" in finding.message

@@ -17,6 +17,7 @@ GOOD: dict[str, Any] = {
     "week": monday(90), "tenant": "north", "engine": "bayes", "window": "trailing_26", "n": 26, "n_missing": 0, "mae": 1.0, "rmse": 1.0,
     "wmape": 0.1, "mape": 0.1, "n_zero": 0, "bias": 0.0, "crps": 0.7, "coverage": 0.9, "elpd": -30.0, "r2": 0.7, "validation_r2": 0.7,
     "fold_r2_std": 0.05, "mae_improvement": 0.3, "mae_improvement_change": 0.0, "least_mape_ratio": 1.5,
+    "shift_score": 1.0, "shift_limit": 5.0, "shift_size": 0.4,
 }  # fmt: skip
 
 
@@ -58,6 +59,10 @@ def outcome(rule: str, changed: dict[str, Any], policy: MmmPolicy | None = None)
         ("improvement_is_steady", "mae_improvement_change", 0.01, "fail"),
         ("improvement_is_steady", "mae_improvement_change", -0.011, "fail"),
         ("improvement_is_steady", "mae_improvement_change", None, "not_applicable"),
+        ("no_lasting_shift", "shift_score", 4.99, "pass"),
+        ("no_lasting_shift", "shift_score", 5.0, "pass"),
+        ("no_lasting_shift", "shift_score", 5.01, "fail"),
+        ("no_lasting_shift", "shift_score", None, "not_applicable"),
     ],
 )
 def test_each_limit(rule: str, column: str, value: float | None, expected: str) -> None:
@@ -70,7 +75,8 @@ def test_tenants_that_hang_on_the_weather_have_a_limit_of_their_own() -> None:
 
 
 def test_a_window_that_is_not_whole_is_not_judged() -> None:
-    assert {finding.outcome for finding in tenant_findings(GOOD | {"n": 25, "n_missing": 1, "mape": 0.9}, MmmPolicy())} == {"unknown"}
+    findings = tenant_findings(GOOD | {"n": 25, "n_missing": 1, "mape": 0.9}, MmmPolicy())
+    assert {finding.outcome for finding in findings if finding.rule != "no_lasting_shift"} == {"unknown"}
 
 
 @pytest.mark.parametrize(
@@ -97,11 +103,22 @@ def test_only_the_judged_engine_and_window_are_judged() -> None:
     assert {finding.subject for finding in findings} == {"north", "the fleet"}
 
 
-def test_an_engine_without_a_prediction_is_told_with_its_reason() -> None:
-    made = {"week": monday(90), "tenant": "north", "engine": "ridge", "train_weeks": 78, "steps_ahead": 13, "left_out": "", "median": 1.0}
-    silent = made | {"tenant": "south", "median": None, "problem": "target is missing in week 3"}
-    rows = pa.Table.from_pylist([made, silent, silent | {"engine": "bayes"}], schema=arrow_schema(MediaPredictions))
-    north, south = judge_media_predictions(rows, MmmPolicy(), str(monday(90)))
-    assert (north.outcome, south.outcome, south.value) == ("pass", "fail", 2.0)
-    assert "ridge: target is missing in week 3" in south.message
+def test_an_engine_without_a_prediction_is_told_with_its_reason_and_a_fallback_is_flagged() -> None:
+    made = {"week": monday(90), "tenant": "north", "engine": "bayes", "train_weeks": 78, "steps_ahead": 13, "left_out": "", "median": 1.0}
+    north = [made | {"source": "primary"}, made | {"engine": "ridge", "source": "alternative"}]
+    silent = made | {"tenant": "south", "source": "primary", "median": None, "problem": "target is missing in week 3"}
+    south = [silent, made | {"tenant": "south", "engine": "ridge", "source": "fallback"}]
+    west = [silent | {"tenant": "west"}]
+    rows = pa.Table.from_pylist([*north, *south, *west], schema=arrow_schema(MediaPredictions))
+    found = {(finding.rule, finding.subject): finding for finding in judge_media_predictions(rows, MmmPolicy(), str(monday(90)))}
+    assert {key: finding.outcome for key, finding in found.items()} == {
+        ("every_engine_predicts", "north"): "pass",
+        ("primary_engine_predicts", "north"): "pass",
+        ("every_engine_predicts", "south"): "fail",
+        ("primary_engine_predicts", "south"): "fail",
+        ("every_engine_predicts", "west"): "fail",
+        ("primary_engine_predicts", "west"): "fail",
+    }
+    assert "bayes: target is missing in week 3" in found["every_engine_predicts", "south"].message
+    assert found["primary_engine_predicts", "south"].message.endswith("ridge stands in")
     assert judge_media_predictions(rows.slice(0, 0), MmmPolicy(), str(monday(90))) == []

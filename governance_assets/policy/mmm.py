@@ -100,6 +100,9 @@ class MmmPolicy(Section):
     max_published_difference: float = setting(
         0.05, unit="fraction", ge=0, source="A14 P", why="published figures are rounded; more than one in twenty is another figure"
     )
+    shift_run_length: float = setting(
+        200.0, unit="weeks", ge=100, le=1000, source="A34 P", why="mean weeks until the watch over errors raises a false alarm: four years"
+    )
     max_r_hat: float = setting(1.05, unit="ratio", gt=1, source="P", why="chains that differ more have not drawn from one posterior")
 
     @model_validator(mode="after")

@@ -22,6 +22,9 @@ class MediaPredictions(
     week: dt.date = field("Monday of the predicted week")
     tenant: str = field("Whose media are modelled")
     engine: str = field("Engine of the policy that made the prediction")
+    source: Literal["primary", "fallback", "alternative", "baseline"] = field(
+        "The judged engine, the engine that stands in for it because it made no prediction this week, another one, or a baseline"
+    )
     train_weeks: int = field("Weeks the engine was fitted to: all from the tenant's first up to its refit", unit="weeks", ge=1)
     steps_ahead: int = field("Weeks from the last fitted week to this one", unit="weeks", ge=1)
     observed: float | None = field("The target, in its own unit", null="not observed yet")
@@ -103,6 +106,14 @@ class MmmBacktest(
         "MAPE of a baseline over that of the engine, of the baseline that comes closest",
         ge=0,
         null="no baseline shares a week, or a MAPE is 0",
+    )
+    shift_score: float | None = field(
+        "Judged engine: log-likelihood ratio of a shift of its errors that began the week before, against none",
+        null="another engine, fewer than 26 errors before the last two weeks, or no error this week",
+    )
+    shift_limit: float | None = field("What the ratio must exceed to be no chance, at the policy's run length", null="no score")
+    shift_size: float | None = field(
+        "Mean of the last two errors less the centre of those before, in residual standard deviations", null="no score"
     )
 
 

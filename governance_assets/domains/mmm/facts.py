@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from statistics import NormalDist
 from typing import Any
@@ -60,6 +60,7 @@ from governance_assets.stats.media_series import (
 )
 from governance_assets.stats.rounding import rounded
 from governance_assets.stats.sample_scores import crps
+from governance_assets.stats.shift_watch import standardised_errors, watch_shifts
 
 _SEED = 20251006
 _WEEK = dt.timedelta(days=7)
@@ -77,8 +78,25 @@ def media_predictions(con: duckdb.DuckDBPyConnection, media: str | None, weeks: 
     rows: list[Row] = []
     if media is not None and weeks:
         for tenant, known in tenants(con, media, max(weeks)):
-            rows += _predicted(tenant, known, sorted(set(weeks) & set(known.weeks)), policy)
+            rows += _with_sources(_predicted(tenant, known, sorted(set(weeks) & set(known.weeks)), policy), policy)
     return pa.Table.from_pylist(rows, schema=arrow_schema(MediaPredictions))
+
+
+def _with_sources(rows: Iterable[Row], policy: MmmPolicy) -> Iterator[Row]:
+    """Rows of one tenant with their source: where the judged engine is silent, the first other engine with media stands in for it."""
+    made = list(rows)
+    speaking = {week: [row["engine"] for row in own] for week, own in _by_week(row for row in made if row.get("problem") is None)}
+    for row in made:
+        engines = [engine for engine in speaking.get(row["week"], []) if engine not in policy.baselines]
+        is_fallback = policy.judged_engine not in engines and engines[:1] == [row["engine"]]
+        kind = "baseline" if row["engine"] in policy.baselines else "fallback" if is_fallback else "alternative"
+        yield row | {"source": "primary" if row["engine"] == policy.judged_engine else kind}
+
+
+def _by_week(rows: Iterable[Row]) -> Iterator[tuple[dt.date, list[Row]]]:
+    """Rows by week, engines in the order of the policy."""
+    for week, own in groupby(sorted(rows, key=lambda row: row["week"]), key=lambda row: row["week"]):
+        yield week, list(own)
 
 
 def tenants(con: duckdb.DuckDBPyConnection, media: str, last: dt.date) -> Iterator[tuple[str, MediaSeries]]:
@@ -168,10 +186,26 @@ def mmm_backtest(con: duckdb.DuckDBPyConnection, predictions: str, weeks: Sequen
     for _, every in groupby(_recorded(con, predictions), key=lambda row: row["tenant"]):
         by_engine = {engine: list(own) for engine, own in groupby(every, key=lambda row: row["engine"])}
         first = min(own[0]["week"] for own in by_engine.values())
+        shifts = _shifts(by_engine.get(policy.judged_engine, ()), policy)
         for week in sorted(week for week in weeks if week >= first):
             for length in policy.windows:
-                rows += _window_rows(by_engine, week, length, policy)
+                for row in _window_rows(by_engine, week, length, policy):
+                    rows.append(row | (shifts.get(week, {}) if row["engine"] == policy.judged_engine else {}))
     return pa.Table.from_pylist(rows, schema=arrow_schema(MmmBacktest))
+
+
+def _shifts(rows: Sequence[Row], policy: MmmPolicy) -> dict[dt.date, Row]:
+    """What the watch over one engine's errors says of each week it judges."""
+    usable = [row for row in rows if row["crps"] is not None and row["upper"] > row["lower"]]
+    if not usable:
+        return {}
+    columns = (np.array([row[name] for row in usable]) for name in ("observed", "median", "lower", "upper"))
+    found = watch_shifts(standardised_errors(*columns, policy.confidence), run_length=policy.shift_run_length)
+    return {
+        row["week"]: {"shift_score": rounded(score), "shift_limit": rounded(limit), "shift_size": rounded(size)}
+        for row, score, limit, size in zip(usable, found.score, found.limit, found.size, strict=True)
+        if math.isfinite(score)
+    }
 
 
 def _recorded(con: duckdb.DuckDBPyConnection, predictions: str) -> list[Row]:

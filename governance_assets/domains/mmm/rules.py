@@ -23,6 +23,12 @@ EVERY_ENGINE_PREDICTS = Rule(
     unit="engines",
     sources="A33",
 )
+PRIMARY_ENGINE_PREDICTS = Rule(
+    name="primary_engine_predicts",
+    requirement="the judged engine itself made the prediction of the week",
+    remedy="Figures of this week come from a fallback, which the column source names; mend the series that the judged engine refuses",
+    sources="B29",
+)
 IMPROVES_ON_THE_BASELINE = Rule(
     name="improves_on_the_baseline",
     requirement="the relative improvement of the MAE over the baseline is above the limit",
@@ -81,6 +87,13 @@ IMPROVEMENT_IS_STEADY = Rule(
     sources="A34",
 )
 
+NO_LASTING_SHIFT = Rule(
+    name="no_lasting_shift",
+    requirement="the last two errors do not tell of a shift that began the week before",
+    remedy="Look what changed in those two weeks: price, stock, tracking, a competitor; refit once it is known",
+    severity="warn",
+    sources="A34",
+)
 EVERY_TENANT_IS_REFITTED = Rule(
     name="every_tenant_is_refitted",
     requirement="the judged engine is fitted to all weeks of the tenant",
@@ -155,14 +168,22 @@ PUBLISHED_FIGURE_REPRODUCES = Rule(
 
 
 def judge_media_predictions(rows: pa.Table, policy: MmmPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
-    """One finding a tenant: whether all engines could be used."""
+    """Two findings a tenant: whether all engines could be used, and whether the judged one was."""
     findings = []
     for tenant in _distinct(rows["tenant"]):
         own = rows.filter(pc.equal(rows["tenant"], tenant)).to_pylist()
         silent = [row for row in own if row["problem"] is not None]
         why = "; ".join(sorted({f"{row['engine']}: {row['problem']}" for row in silent}))
         findings.append(EVERY_ENGINE_PREDICTS.judge(tenant, not silent, len(silent), 0, why))
+        findings.append(_primary_predicts(tenant, own))
     return findings
+
+
+def _primary_predicts(tenant: str, rows: Sequence[Mapping[str, Any]]) -> Finding:
+    holds = any(row["source"] == "primary" and row["problem"] is None for row in rows)
+    fallbacks = [row["engine"] for row in rows if row["source"] == "fallback"]
+    stands_in = f"{', '.join(fallbacks)} stands in" if fallbacks else "no engine with media stands in"
+    return PRIMARY_ENGINE_PREDICTS.judge(tenant, holds, why="" if holds else stands_in)
 
 
 def judge_mmm_backtest(rows: pa.Table, policy: MmmPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
@@ -186,6 +207,7 @@ def tenant_findings(row: Mapping[str, Any], policy: MmmPolicy) -> list[Finding]:
         _at_most(MAPE_IS_LOW, row, row["mape"], policy.max_mape),
         _at_most(FOLDS_AGREE, row, row["fold_r2_std"], policy.max_fold_r2_std),
         improvement_is_steady(row, policy),
+        no_lasting_shift(row, policy),
     ]
 
 
@@ -308,6 +330,15 @@ def _has_its_sign(row: Mapping[str, Any], policy: MmmPolicy) -> Finding:
     shown = (wrong or known)[0]
     why = f"{shown} {row[f'{shown}_lower']:.3g} to {row[f'{shown}_upper']:.3g}, expected {sign}"
     return ELASTICITY_HAS_ITS_SIGN.judge(subject, not wrong, row[shown], 0, why)
+
+
+def no_lasting_shift(row: Mapping[str, Any], policy: MmmPolicy) -> Finding:
+    """Whether the watch over the engine's errors is quiet; it says how often it errs."""
+    if row["shift_score"] is None:
+        return NO_LASTING_SHIFT.not_applicable(str(row["tenant"]), "too few errors before the last two weeks, or none this week")
+    why = f"{row['shift_size']:+.1f} residual standard deviations; a false alarm every {policy.shift_run_length:g} weeks or rarer"
+    holds = not above(row["shift_score"], row["shift_limit"])
+    return NO_LASTING_SHIFT.judge(str(row["tenant"]), holds, row["shift_score"], row["shift_limit"], why)
 
 
 def _at_least(rule: Rule, row: Mapping[str, Any], value: float | None, limit: float, is_strict: bool = False) -> Finding:
