@@ -34,6 +34,7 @@ MAX_IMAGE_BYTES = 50_000
 _LONGEST_NAME = 24
 _LABEL_GAP = 16.0
 _ASIDE = 7.0  # pixels between the bars of two series at one date
+_SIDE_ROOM = 0.06
 _MOST_BANDS = 3  # more bands than this hide each other
 _CHARACTER = 7.4  # average width of a character at 12.5 px in the widest of the common sans-serif fonts (Verdana, DejaVu)
 _POINTS_OF_OTHERS = 2600  # keeps 50 models × 260 weeks below the size of an inline image
@@ -229,6 +230,9 @@ def _x_axis(plot: Plot, frame: Mapping[str, Any], lines: Sequence[Trace]) -> Axi
     if plot.kind == "bars":
         half = spacing(lines[0].points) / 2 if lines else 0.5
         return number_axis([x + side for x in positions for side in (-half, half)], *across, 5)
+    if plot.kind == "intervals" and positions:  # bars stand aside of their dates, and must not stand on the axis
+        room = max(_SIDE_ROOM * (max(positions) - min(positions)), 1.0)
+        positions += [min(positions) - room, max(positions) + room]
     if any(isinstance(x, (str, dt.date)) for series in plot.series for x in series.x):
         return date_axis(positions, *across, int((frame["right"] - frame["left"]) / 68))
     return number_axis(positions, *across, 6)
