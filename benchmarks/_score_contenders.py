@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LEVELS = (0.01, 0.025, *(round(step / 20, 2) for step in range(1, 20)), 0.975, 0.99)
 INTERVALS = ((0.25, 0.75), (0.1, 0.9), (0.025, 0.975))
 HORIZONS, LOCATIONS, MODELS = 4, 50, 20
-MEMORY_LIMIT = "100MB"
+MEMORY_LIMIT = "130MB"
 """What DuckDB may hold; the rest of a large grouping goes to disk. The libraries below it come on top."""
 TASK = ("model_id", "reference_date", "horizon", "location", "target_end_date")
 
@@ -238,6 +238,7 @@ def _duckdb(path: Path, threads: int) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     con = duckdb.connect(config={"threads": threads, "memory_limit": MEMORY_LIMIT, "temp_directory": str(path.parent / "spilled")})
+    con.execute("SET parquet_metadata_cache = true")  # as the runtime sets it
     con.execute(f"CREATE VIEW forecasts AS FROM read_parquet('{path}')")
     return con
 

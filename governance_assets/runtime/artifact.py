@@ -323,6 +323,8 @@ class _Inputs:
         self._connection = duckdb.connect()
         self._connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
         self._connection.execute(f"SET temp_directory = '{self._spill}'")
+        # Landed files are named by their content: what is known of one stays true, and queries read its footer once.
+        self._connection.execute("SET parquet_metadata_cache = true")
         return self
 
     def __exit__(self, *error: object) -> None:

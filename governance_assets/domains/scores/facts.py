@@ -395,12 +395,13 @@ def _slices(con: duckdb.DuckDBPyConnection, forecasts: str) -> list[str]:
 
 def _read_back(key: str, parts: Mapping[str, str], column: str) -> str:
     """SQL of a column from the landed text that it is part of."""
-    part = f"split_part({key}, '/', {[*parts].index(column) + 1})"
+    # Split once for all columns that are read: equal expressions of a query are computed once.
+    part = f"string_split({key}, '/')[{[*parts].index(column) + 1}]"
     if parts[column]:
         number = f"try_cast({part} AS {parts[column]})"
         return f"DATE '1970-01-01' + {number}" if column == "reference_date" else number
     # Unescaping is dear and seldom needed.
-    return f"CASE WHEN contains({key}, '~') THEN replace(replace(nullif({part}, '~'), '~1', '/'), '~0', '~') ELSE {part} END"
+    return f"CASE WHEN contains({part}, '~') THEN replace(replace(nullif({part}, '~'), '~1', '/'), '~0', '~') ELSE {part} END"
 
 
 def _sums_of_cells(source: str, by: Sequence[str], strata: Sequence[str], further: str) -> str:

@@ -1,6 +1,6 @@
 """Keys of landed quantile forecasts: a row's task as one text, and its cell (model, horizon, target, level and strata) as another.
 
-Belongs here: how such a text is made. Does not belong here: landing (``landing.py``) or what is grouped by it (calibration's ``facts.py``).
+Belongs here: how such a text is made. Does not belong here: landing (``landing.py``) or what is grouped by it (``facts.py`` of scores).
 
 DuckDB groups by one dictionary-encoded text far faster than by the columns it stands for. A text is the values in order,
 joined by ``/``, with ``~0`` for ``~`` and ``~1`` for ``/`` as in a JSON pointer, and a lone ``~`` for null. Strata follow as
