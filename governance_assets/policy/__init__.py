@@ -23,6 +23,7 @@ from governance_assets.policy.calendar import CalendarPolicy
 from governance_assets.policy.calibration import CalibrationPolicy
 from governance_assets.policy.clock import ClockPolicy
 from governance_assets.policy.intake import IntakePolicy
+from governance_assets.policy.issues import IssuesPolicy
 from governance_assets.policy.mmm import MmmPolicy
 from governance_assets.policy.overrides import extra, refusals, without_units
 from governance_assets.policy.skill import SkillPolicy
@@ -41,6 +42,7 @@ class Policy(Section):
     skill: SkillPolicy = Field(default_factory=SkillPolicy)
     mmm: MmmPolicy = Field(default_factory=MmmPolicy)
     allocation: AllocationPolicy = Field(default_factory=AllocationPolicy)
+    issues: IssuesPolicy = Field(default_factory=IssuesPolicy)
 
 
 def policy_from(overrides: Mapping[str, Any] | None) -> Policy:

@@ -1,0 +1,1 @@
+"""Issues: what is broken, who is late?"""
