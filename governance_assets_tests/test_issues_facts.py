@@ -217,7 +217,7 @@ def test_the_same_words_in_two_sources_are_one_issue_and_in_one_source_two() -> 
         event("1", "opened", at(2), title="Job 17 failed: timeout"),
         event("9", "opened", at(3), source="cloudwatch", title="job 18 FAILED timeout"),
         event("2", "opened", at(4), title="Job 19 failed, timeout"),
-        event("1", "closed", at(5)),
+        event("1", "closed", at(5), title="Job 17 failed: timeout"),
     ]
     triage, status, _ = computed(events)
     assert {row["issue_id"]: row["seen_in"] for row in triage.to_pylist()} == {

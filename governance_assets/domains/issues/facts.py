@@ -106,7 +106,8 @@ def _cut(period: Period, as_of: dt.datetime) -> dt.datetime:
 
 _EVENTS = """
 CREATE OR REPLACE TEMP TABLE told AS
-SELECT source || ':' || source_id AS id, source, kind, instant, title, severity, labels, section, text, owner, due_by, url,
+SELECT replace(source || ':' || source_id, ',', ' ') AS id, source, kind, instant,
+       title, severity, labels, section, text, owner, due_by, url,
        CASE WHEN event <> 'listed' THEN event
             WHEN regexp_matches(lower(concat_ws(' ', status, severity)), $closing) THEN 'closed'
             WHEN regexp_matches(lower(coalesce(status, '')), $waiting) THEN 'waiting' ELSE 'listed' END AS event,
@@ -225,10 +226,11 @@ def _r2_drops(con: duckdb.DuckDBPyConnection, view: str, until: dt.datetime, pol
 def _slow_days(con: duckdb.DuckDBPyConnection, view: str, until: dt.datetime, policy: IssuesPolicy) -> Iterator[Automatic]:
     """For every day with enough samples whether the service kept its promise; known when the day is over."""
     query = f"""
-    SELECT service, date_trunc('day', instant) + INTERVAL 1 DAY AS known, quantile_cont(duration_ms, ?) AS slow
-    FROM {view} WHERE statistic = 'sample' AND NOT coalesce(is_warm_up, false) AND service <> '' GROUP BY ALL
-    HAVING count(*) >= ? AND known < ? ORDER BY ALL"""
-    for service, known, slow in con.execute(query, [policy.latency_quantile, policy.min_latency_samples, until]).fetchall():
+    SELECT * FROM (
+      SELECT service, date_trunc('day', instant) + INTERVAL 1 DAY AS known, quantile_cont(duration_ms, ?) AS slow, count(*) AS n
+      FROM {view} WHERE statistic = 'sample' AND NOT coalesce(is_warm_up, false) AND service <> '' GROUP BY service, known)
+    WHERE n >= ? AND known < ? ORDER BY ALL"""
+    for service, known, slow, _ in con.execute(query, [policy.latency_quantile, policy.min_latency_samples, until]).fetchall():
         priority = "P2" if above(slow, policy.latency_slo_ms) else None
         title = (
             f"Latency of {service}: {slow:.0f} ms at the {policy.latency_quantile:.0%} quantile, promised {policy.latency_slo_ms:.0f} ms"
@@ -253,7 +255,7 @@ def _triaged(con: duckdb.DuckDBPyConnection, period: Period, cut: dt.datetime, p
     _prepare(con, cut)
     known = con.execute(_WORDS, {"cut": cut}).to_arrow_table()
     members = _members(known, policy)
-    is_head = pa.array([each == own for each, own in zip(known["id"].to_pylist(), members, strict=True)])
+    is_head = pc.equal(known["id"], pa.array(members, pa.string()))
     seen = _open_in(known, members, period.start)
     heads = known.filter(pc.and_(is_head, pc.is_in(known["id"], pa.array(sorted(seen), pa.string()))))
     every = _joined(heads, ("title", "labels", "section", "text"))
