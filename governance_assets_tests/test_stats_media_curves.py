@@ -104,7 +104,7 @@ def test_a_transform_is_carry_over_then_saturation() -> None:
         ({"length": 0}, "at least one week"),
         ({"delays": (8,)}, "below the length"),
         ({"delays": ()}, "below the length"),
-        ({"curves": ()}, "logistic, hill or both"),
+        ({"curves": ()}, "some of logistic, hill and power"),
         ({"curves": ("hill", "hill")}, "each once"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Columns of a media-mix model that are made from dates: trend, seasons, holidays, events.
+"""Columns of a media-mix model that are made from dates: trend, moving level, seasons, holidays, events.
 
 Belongs here: values of such columns and their usual priors. Does not belong here: which of them a model uses.
 Weeks are given by their first days.
@@ -19,6 +19,8 @@ DAYS_A_YEAR = 365.25
 # Those of PyMC-Marketing.
 COLUMN_PRIOR = normal(0.0, 2.0)
 SEASON_PRIOR = laplace(0.0, 1.0)
+# Most quarters move the level by little, some by much; in shares of the largest target.
+STEP_PRIOR = laplace(0.0, 0.02)
 
 
 def intercept(weeks: int, prior: Prior = COLUMN_PRIOR) -> Column:
@@ -33,6 +35,21 @@ def trend(weeks: int, prior: Prior = COLUMN_PRIOR) -> Column:
     array([0. , 0.5, 1. ])
     """
     return Column("trend", np.linspace(0.0, 1.0, weeks), prior)
+
+
+def level_steps(weeks: int, every: int = 13, prior: Prior = STEP_PRIOR) -> list[Column]:
+    """A level that may move: one column for each ``every`` weeks, 0 before and 1 from there on, so its coefficient is a lasting step.
+
+    Steps after the last training week never moved in training: predictions then count with their whole prior, and widen with time as
+    those of a random walk do. Raises ValueError for ``every`` below 1.
+
+    >>> [column.values.tolist() for column in level_steps(5, 2)]
+    [[0.0, 0.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0, 1.0]]
+    """
+    if every < 1:
+        raise ValueError(f"every is {every}, expected at least one week between two steps")
+    time = np.arange(weeks)
+    return [Column(f"step_{start}", (time >= start).astype(np.float64), prior) for start in range(every, weeks, every)]
 
 
 def yearly_season(starts: Sequence[dt.date], order: int, prior: Prior = SEASON_PRIOR) -> list[Column]:

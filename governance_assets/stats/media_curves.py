@@ -16,16 +16,17 @@ import numpy as np
 from governance_assets.stats.arrays import Floats
 from governance_assets.stats.media_priors import Prior, beta, gamma, quantile
 
-Curve = Literal["logistic", "hill"]
+Curve = Literal["logistic", "hill", "power"]
 
 
 @dataclass(frozen=True)
 class CurvePriors:
     """What is believed of a channel's carry-over and saturation, and how finely that is gridded.
 
-    ``length`` weeks of carry-over, this one included. ``delays`` are the weeks until the effect peaks, equally likely. With two
-    ``curves`` each has half the prior mass. ``carryover`` is the share kept from week to week, ``logistic_rate`` the steepness at
-    zero of the logistic curve; ``hill_half`` the spend (of the largest) with half the response, ``hill_slope`` the Hill exponent.
+    ``length`` weeks of carry-over, this one included. ``delays`` are the weeks until the effect peaks, equally likely. Several
+    ``curves`` share the prior mass evenly. ``carryover`` is the share kept from week to week, ``logistic_rate`` the steepness at
+    zero of the logistic curve; ``hill_half`` the spend (of the largest) with half the response, ``hill_slope`` the Hill exponent;
+    ``power_exponent`` that of the power curve, 1 a straight line.
 
     The priors of carry-over and logistic curve are those of PyMC-Marketing, those of the Hill curve are of Jin et al. (2017),
     Bayesian Methods for Media Mix Modeling with Carryover and Shape Effects.
@@ -41,6 +42,7 @@ class CurvePriors:
     logistic_rate: Prior = gamma(3.0, 1.0)
     hill_half: Prior = beta(2.0, 2.0)
     hill_slope: Prior = gamma(3.0, 1.0)
+    power_exponent: Prior = beta(2.0, 2.0)
     carryover_points: int = 16
     curve_points: int = 16
 
@@ -52,12 +54,14 @@ class CurvePriors:
         if min(self.carryover_points, self.curve_points) < 1:
             raise ValueError(f"the grid has {self.carryover_points} by {self.curve_points} points, expected at least 1 by 1")
         if not self.curves or len(set(self.curves)) < len(self.curves):
-            raise ValueError(f"curves are {self.curves}, expected logistic, hill or both, each once")
+            raise ValueError(f"curves are {self.curves}, expected some of logistic, hill and power, each once")
 
 
 # For data whose carry-over may be long or late: any share is as likely as any other. ``benchmarks/media_coverage.py`` compares how often
 # its intervals of ROI hold the truth. Its grid is coarse: refine it (``media_refine``).
-WIDE = CurvePriors(length=16, carryover=beta(1.0, 1.0), delays=(0, 1, 2), carryover_points=8, curve_points=8)
+WIDE = CurvePriors(
+    length=16, carryover=beta(1.0, 1.0), delays=(0, 1, 2), curves=("logistic", "hill", "power"), carryover_points=8, curve_points=8
+)
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,15 @@ class CurveGrid:
     A point stands for a cell of the priors' probabilities: ``lower`` and ``upper`` (G, 3) are the cell's bounds for carry-over, first and
     second parameter, and the point its middle; ``log_prior`` is the cell's prior mass. ``kernels`` (A, length) are the carry-over weights,
     ``kernel`` says which of them a point has, ``delay`` which of the delays; a logistic point has its rate in ``first``, a Hill point its
-    half-saturation in ``first`` and its exponent in ``second``. ``height`` is the factor that gives all Hill points the response of
-    the median logistic curve at the largest spend.
+    half-saturation in ``first`` and its exponent in ``second``, a power point its exponent in ``first``. ``height`` is the factor that
+    gives all Hill and power points the response of the median logistic curve at the largest spend.
     """
 
     kernels: Floats
     kernel: np.ndarray
     delay: np.ndarray
     is_hill: np.ndarray
+    is_power: np.ndarray
     lower: Floats
     upper: Floats
     carryover: Floats
@@ -130,36 +135,49 @@ def hill(spend: Floats, half: float | Floats, slope: float | Floats) -> Floats:
         return np.asarray(1 / (1 + np.exp(ratio)), dtype=np.float64)
 
 
+def power(spend: Floats, exponent: float | Floats) -> Floats:
+    """``spend^exponent``: 0 at 0, 1 at 1, without a ceiling; concave when ``exponent`` is below 1.
+
+    >>> power(np.array([0.0, 0.25]), 0.5)
+    array([0. , 0.5])
+    """
+    return np.asarray(spend**exponent, dtype=np.float64)
+
+
 def curve_grid(priors: CurvePriors) -> CurveGrid:
     """The grid of a channel before anything is known: cells of equal prior mass, every carry-over with every curve and delay."""
     slopes = max(1, round(float(np.sqrt(priors.curve_points / 2))))
-    sides = {"logistic": (priors.curve_points, 1), "hill": (2 * slopes, slopes)}
-    bounds, delays, hills = [], [], []
+    sides = {"logistic": (priors.curve_points, 1), "hill": (2 * slopes, slopes), "power": (priors.curve_points, 1)}
+    bounds, delays, kinds = [], [], []
     for delay in priors.delays:
         for curve in priors.curves:
             cells = _cells((priors.carryover_points, *sides[curve]))
             bounds.append(cells)
             delays.append(np.full(len(cells), delay))
-            hills.append(np.full(len(cells), curve == "hill"))
-    joined = np.concatenate(bounds)
-    return grid_of_cells(priors, np.concatenate(delays), np.concatenate(hills), joined[:, 0], joined[:, 1])
+            kinds.append(np.full(len(cells), curve))
+    joined, kind = np.concatenate(bounds), np.concatenate(kinds)
+    return grid_of_cells(priors, np.concatenate(delays), kind == "hill", kind == "power", joined[:, 0], joined[:, 1])
 
 
-def grid_of_cells(priors: CurvePriors, delay: np.ndarray, is_hill: np.ndarray, lower: Floats, upper: Floats) -> CurveGrid:
+def grid_of_cells(
+    priors: CurvePriors, delay: np.ndarray, is_hill: np.ndarray, is_power: np.ndarray, lower: Floats, upper: Floats
+) -> CurveGrid:
     """A grid from its cells, given by their bounds in the priors' probabilities."""
     middle = (lower + upper) / 2
     share = quantile(priors.carryover, middle[:, 0])
     kinds, kernel = np.unique(np.stack([delay, share]), axis=1, return_inverse=True)
     first = np.where(is_hill, quantile(priors.hill_half, middle[:, 1]), quantile(priors.logistic_rate, middle[:, 1]))
+    first = np.where(is_power, quantile(priors.power_exponent, middle[:, 1]), first)
     second = np.where(is_hill, quantile(priors.hill_slope, middle[:, 2]), 1.0)
     level = float(logistic(np.ones(1), quantile(priors.logistic_rate, 0.5))[0])
-    height = np.where(is_hill, level / hill(np.ones(len(first)), np.where(is_hill, first, 1.0), second), 1.0)
+    height = np.where(is_hill, level / hill(np.ones(len(first)), np.where(is_hill, first, 1.0), second), np.where(is_power, level, 1.0))
     mass = np.prod(upper - lower, axis=1)
     return CurveGrid(
         kernels=np.array([carryover_weights(kind[1], priors.length, int(kind[0])) for kind in kinds.T]),
         kernel=np.ravel(kernel),
         delay=delay,
         is_hill=is_hill,
+        is_power=is_power,
         lower=lower,
         upper=upper,
         carryover=share,
@@ -180,7 +198,9 @@ def saturate(grid: CurveGrid, carried: Floats, points: Sequence[int] | np.ndarra
     """Responses of the named points to carried-over spend; ``carried`` (..., points) or anything that broadcasts to it."""
     chosen = np.asarray(points)
     first, second, is_hill = grid.first[chosen], grid.second[chosen], grid.is_hill[chosen]
+    is_power = grid.is_power[chosen]
     curved = np.where(is_hill, hill(carried, np.where(is_hill, first, 1.0), second), logistic(carried, first))
+    curved = np.where(is_power, power(carried, np.where(is_power, first, 1.0)), curved)
     return np.asarray(curved * grid.height[chosen], dtype=np.float64)
 
 
@@ -190,7 +210,9 @@ def transform(grid: CurveGrid, spend: Floats) -> Floats:
     for number, weights in enumerate(grid.kernels):
         carried = np.maximum(adstock(spend, weights), 0.0)
         rows = np.flatnonzero(grid.kernel == number)
-        hills, others = rows[grid.is_hill[rows]], rows[~grid.is_hill[rows]]
+        hills, powers = rows[grid.is_hill[rows]], rows[grid.is_power[rows]]
+        others = rows[~grid.is_hill[rows] & ~grid.is_power[rows]]
         found[others] = logistic(carried, grid.first[others, None])
+        found[powers] = power(carried, grid.first[powers, None]) * grid.height[powers, None]
         found[hills] = hill(carried, grid.first[hills, None], grid.second[hills, None]) * grid.height[hills, None]
     return found

@@ -219,12 +219,21 @@ def projected(residual: np.ndarray, columns: np.ndarray, loads: np.ndarray, vari
 @compiled
 def linear_terms(vector: np.ndarray, basis: np.ndarray, weights: np.ndarray, rank: int, weeks: int, into: np.ndarray) -> None:
     """fᵀ·vector of all points of a channel, added to ``into``, by way of its basis."""
-    for r in range(rank):
-        value = 0.0
+    # Four series at a time: the sums over points are then read and written once for all four.
+    for start in range(0, rank, 4):
+        first = second = third = fourth = 0.0
+        last = rank - 1
+        b, c, d = min(start + 1, last), min(start + 2, last), min(start + 3, last)
         for t in range(weeks):
-            value += basis[r, t] * vector[t]
+            first += basis[start, t] * vector[t]
+            second += basis[b, t] * vector[t]
+            third += basis[c, t] * vector[t]
+            fourth += basis[d, t] * vector[t]
+        second *= start + 1 < rank
+        third *= start + 2 < rank
+        fourth *= start + 3 < rank
         for g in range(len(into)):
-            into[g] += value * weights[r, g]
+            into[g] += first * weights[start, g] + second * weights[b, g] + third * weights[c, g] + fourth * weights[d, g]
 
 
 @compiled

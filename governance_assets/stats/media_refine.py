@@ -62,21 +62,23 @@ def _neighbours(grid: CurveGrid, cell: int) -> np.ndarray:
     """Cells of the same curve and delay that touch a cell, itself included."""
     slack = 1e-9
     touches = (grid.lower <= grid.upper[cell] + slack) & (grid.upper >= grid.lower[cell] - slack)
-    return np.asarray(touches.all(axis=1) & (grid.is_hill == grid.is_hill[cell]) & (grid.delay == grid.delay[cell]))
+    alike = (grid.is_hill == grid.is_hill[cell]) & (grid.is_power == grid.is_power[cell]) & (grid.delay == grid.delay[cell])
+    return np.asarray(touches.all(axis=1) & alike)
 
 
 def split(priors: CurvePriors, grid: CurveGrid, chosen: np.ndarray) -> CurveGrid:
     """A grid with the chosen cells split in two along carry-over and the parameters of their curve."""
-    parts = [(grid.delay[~chosen], grid.is_hill[~chosen], grid.lower[~chosen], grid.upper[~chosen])]
+    parts = [(grid.delay[~chosen], grid.is_hill[~chosen], grid.is_power[~chosen], grid.lower[~chosen], grid.upper[~chosen])]
     for is_hill in (False, True):
         cells = np.flatnonzero(chosen & (grid.is_hill == is_hill))
         lower, upper = grid.lower[cells], grid.upper[cells]
         for axis in range(3 if is_hill else 2):
             lower, upper = _halved(lower, upper, axis)
         copies = len(lower) // max(len(cells), 1)
-        parts.append((np.tile(grid.delay[cells], copies), np.full(len(lower), is_hill), lower, upper))
-    delay, hill, lower, upper = (np.concatenate([part[column] for part in parts]) for column in range(4))
-    return grid_of_cells(priors, delay, hill, lower, upper)
+        delays, powers = (np.tile(values[cells], copies) for values in (grid.delay, grid.is_power))
+        parts.append((delays, np.full(len(lower), is_hill), powers, lower, upper))
+    delay, hill, power, lower, upper = (np.concatenate([part[column] for part in parts]) for column in range(5))
+    return grid_of_cells(priors, delay, hill, power, lower, upper)
 
 
 def _halved(lower: Floats, upper: Floats, axis: int) -> tuple[Floats, Floats]:

@@ -158,7 +158,8 @@ def _edges(fit: Fit) -> tuple[Edge, ...]:
         drawn = points[:, c]
         for name, values, among in (
             ("carryover", grid.carryover, np.ones(grid.points, dtype=bool)),
-            ("logistic_rate", grid.first, ~grid.is_hill),
+            ("logistic_rate", grid.first, ~grid.is_hill & ~grid.is_power),
+            ("power_exponent", grid.first, grid.is_power),
             ("hill_half", grid.first, grid.is_hill),
             ("hill_slope", grid.second, grid.is_hill),
         ):
