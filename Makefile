@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PORT ?= 3000
 
-.PHONY: demo test lint ui bench kills replays allocations drain-kills tampering everywhere clean help
+.PHONY: demo test lint ui bench kills replays allocations drain-kills tampering everywhere sbc mmm-peer clean help
 
 help:
 	@echo "make demo    install and run everything on the sample telemetry"
@@ -16,6 +16,8 @@ help:
 	@echo "make kills   the long kill and concurrency campaigns of the history and of its alerts"
 	@echo "make drain-kills   of these, the one of the alerts alone"
 	@echo "make tampering     of these, the one of the seals alone"
+	@echo "make sbc     simulation-based calibration of the media-mix sampler, 500 data sets a model"
+	@echo "make mmm-peer      the media-mix engine against PyMC-Marketing, in an environment of its own"
 	@echo "make everywhere    one incident wherever a run was started, with a real daemon"
 	@echo "make allocations   ten thousand random budgets: no bound broken, concave ones as good as a solver's"
 	@echo "make replays every partition of the sample rebuilt alone, digests compared"
@@ -67,5 +69,15 @@ tampering: $(VENV)/installed-dev
 everywhere: $(VENV)/installed-dev
 	@$(BIN)/python -m pytest -q governance_assets_tests/campaigns/everywhere.py
 
+sbc: $(VENV)/installed-dev
+	@$(BIN)/python -m governance_assets_tests.campaigns.sbc
+
+$(VENV)-pymc/installed:
+	@test -x $(VENV)-pymc/bin/python || $(PYTHON) -m venv $(VENV)-pymc
+	@$(VENV)-pymc/bin/python -m pip --disable-pip-version-check --quiet install 'pymc-marketing>=0.19,<2' nutpie && touch $@
+
+mmm-peer: $(VENV)/installed-dev $(VENV)-pymc/installed
+	@GOVERNANCE_PYMC_PYTHON=$(VENV)-pymc/bin/python $(BIN)/python -m benchmarks.mmm_peer
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-pymc build dist *.egg-info

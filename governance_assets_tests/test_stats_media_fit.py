@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from governance_assets.stats.media_columns import level_steps
 from governance_assets.stats.media_curves import CurvePriors, curve_grid
 from governance_assets.stats.media_design import Design, prepare
 from governance_assets.stats.media_fit import extended, fit, window
@@ -81,8 +82,8 @@ def test_coefficients_and_columns_have_their_exact_moments_on_one_grid_point() -
 
 @pytest.mark.parametrize("noise", [0.3, half_normal(0.5)])
 def test_the_truth_ranks_evenly_among_the_draws(noise: object) -> None:
-    """Simulation-based calibration on the discrete prior; the long form is a campaign."""
-    curves = CurvePriors(length=3, carryover_points=3, curve_points=3)
+    """Simulation-based calibration on the discrete prior; ``make sbc`` is the long form, on more models."""
+    curves = CurvePriors(length=3, carryover_points=3, curve_points=3, curves=("logistic", "hill", "power"))
     design = tiny_design(4, noise=noise, weeks=30, curves=curves)
     ranked = [simulated_rank(design, seed) for seed in range(160)]
     shares = np.array([(rank + 0.5) / (draws + 1) for rank, draws in ranked])[:, : 4 if noise == 0.3 else 5]
@@ -222,6 +223,20 @@ def test_a_warm_start_reaches_the_same_posterior() -> None:
     warm = fit(design, seed=2, draws=1000, burn=8, start=fit(window(design, 85), seed=3, draws=20).state)
     middle, other = (np.median(contribution_draws(each), axis=0) for each in (cold, warm))
     np.testing.assert_allclose(other, middle, rtol=0.06)
+
+
+def test_precisions_of_an_earlier_state_leave_the_posterior_as_it_is() -> None:
+    """A burn-in of 3 sweeps is too short to trust them: then all precisions are new, and the posterior must be the same."""
+    truth = tenant(8, weeks=80, channels=2, noise=0.5)
+    channels, columns = tenant_model(truth)
+    columns = [*columns, *level_steps(80, 20), Column("small", np.random.default_rng(1).normal(size=80), laplace(0.0, 0.005))]
+    design = prepare(truth.target, channels, columns)
+    settled = fit(design, seed=1, draws=20).state
+    stale, new = (fit(design, seed=seed, burn=burn, draws=4000, start=settled) for seed, burn in ((2, 40), (3, 3)))
+    for quantile in (0.05, 0.5, 0.95):
+        ours, theirs = (np.quantile(contribution_draws(each), quantile, axis=0) for each in (stale, new))
+        np.testing.assert_allclose(ours, theirs, rtol=0.03)
+    np.testing.assert_allclose(np.median(stale.flat("noise")), np.median(new.flat("noise")), rtol=0.01)
 
 
 def test_noise_with_an_inverse_gamma_prior_is_near_the_truth() -> None:

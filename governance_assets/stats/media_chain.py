@@ -4,6 +4,11 @@ Belongs here: the order of the draws. Does not belong here: the draws themselves
 
 All chains go through a channel together, one after the other, because what they read of it, the weights of its grid points, is
 larger than everything else and then stays in the processor's cache.
+
+The precision of a coefficient at every grid point (``collapsed_squares``) changes with the noise and with the scales of Laplace priors, in
+most models by little. So points are proposed with precisions of a common earlier state, scaled to the present noise, and accepted by the
+exact ratio of the two points concerned (Metropolis and Hastings): the posterior stays exact. That state is fixed before the first
+kept draw; where too few proposals were accepted by then, precisions are made anew in every sweep.
 """
 
 from __future__ import annotations
@@ -29,6 +34,9 @@ from governance_assets.stats.media_kernels import (
     solved,
     source_version,
 )
+
+# Below this share of proposals accepted in the second half of the burn-in, new precisions are worth their time.
+LEAST_ACCEPTED = 0.8
 
 
 class Data(NamedTuple):
@@ -82,7 +90,7 @@ class Drawn(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Room for one update."""
+    """Room for one update; ``stale`` (blocks, G) are squares at unit noise of a common state, ``trust`` whether they serve, tries, hits."""
 
     linear: np.ndarray
     square: np.ndarray
@@ -91,6 +99,41 @@ class Work(NamedTuple):
     matrix: np.ndarray
     half: np.ndarray
     right: np.ndarray
+    stale: np.ndarray
+    trust: np.ndarray
+
+
+@compiled
+def renew_squares(data: Data, chains: Chains, work: Work) -> None:
+    """Squares of all points at the chains' mean scales."""
+    size, count, variance = len(data.columns), len(chains.variance), chains.variance.mean()
+    for i in range(size):
+        for j in range(size):
+            work.matrix[i, j] = data.column_squares[i, j] / variance
+        spread = 0.0
+        for chain in range(count):
+            spread += chains.spread[chain, i] / count
+        work.matrix[i, i] += 1.0 / spread
+    factor = np.empty((size, size))
+    inverse_cholesky(work.matrix, factor)
+    for c in range(len(data.points)):
+        points = data.points[c]
+        stale = work.stale[c, :points]
+        collapsed_squares(data.squares[c], data.crossed[c], factor, variance, work.chance[:points], stale)
+        for g in range(points):
+            stale[g] *= variance
+
+
+@compiled
+def exact_square(data: Data, chains: Chains, chain: int, c: int, point: int) -> float:
+    """fᵀMf of one point at a chain's present scales."""
+    factor, variance, left = chains.factor[chain], chains.variance[chain], data.squares[c, point]
+    for i in range(len(data.columns)):
+        value = 0.0
+        for j in range(i + 1):
+            value += factor[i, j] * data.crossed[c, j, point]
+        left -= value * value / variance
+    return float(max(left, 0.0) / variance)
 
 
 @compiled
@@ -149,7 +192,12 @@ def update_block(data: Data, chains: Chains, chain: int, c: int, work: Work, ran
     for g in range(count):
         linear[g] = data.lift_linear[c, g] + own[1] * precision - own[3]
     linear_terms(work.vector, data.basis[c], data.weights[c], data.ranks[c], data.weeks, linear)
-    collapsed_squares(data.squares[c], data.crossed[c], chains.factor[chain], variance, chance, square)
+    trusts, own_point = work.trust[0] > 0.0, chains.point[chain, c]
+    if trusts:
+        for g in range(count):
+            square[g] = work.stale[c, g] / variance
+    else:
+        collapsed_squares(data.squares[c], data.crossed[c], chains.factor[chain], variance, chance, square)
     for g in range(count):
         square[g] = max(square[g] + data.lift_precision[c, g] + precision, 1e-12)
     positive = own[0] > 0.0
@@ -157,8 +205,17 @@ def update_block(data: Data, chains: Chains, chain: int, c: int, work: Work, ran
     g = chosen_point(chance, total, random)
     mean, deviation = linear[g] / square[g], 1.0 / np.sqrt(square[g])
     new = normal_above_zero(mean, deviation, random) if positive else mean + deviation * random.standard_normal()
-    # The factor β^power of a gamma prior is left out of the proposal and put right here.
-    if own[4] == 0.0 or np.log(random.random()) <= own[4] * (np.log(new) - np.log(max(old, 1e-300))):
+    # The factor β^power of a gamma prior is left out of the proposal, and precisions may be stale: both are put right here.
+    ratio = 0.0
+    if own[4] != 0.0:
+        ratio = own[4] * (np.log(new) - np.log(max(old, 1e-300)))
+    if trusts:
+        beyond = exact_square(data, chains, chain, c, g) - work.stale[c, g] / variance
+        before = exact_square(data, chains, chain, c, own_point) - work.stale[c, own_point] / variance
+        ratio += 0.5 * (before * old * old - beyond * new * new)
+        work.trust[1] += 1.0
+        work.trust[2] += np.exp(min(ratio, 0.0))
+    if ratio >= 0.0 or np.log(random.random()) <= ratio:
         chains.point[chain, c], chains.coefficient[chain, c] = g, new
     shift_block(data, chains, chain, c, -chains.coefficient[chain, c])
 
@@ -219,6 +276,11 @@ def _entry(version: int) -> Any:
         count, draws = drawn.noise.shape
         begin(data, chains)
         for sweep in range(burn + draws):
+            if work.trust[1] > 0.0 and work.trust[2] < LEAST_ACCEPTED * work.trust[1] and sweep == burn:
+                work.trust[0] = 0.0
+            if work.trust[0] > 0.0 and (sweep == burn // 4 or sweep == burn // 2 or sweep == 0):
+                renew_squares(data, chains, work)
+                work.trust[1] = work.trust[2] = 0.0
             for chain in range(count):
                 factor_columns(data, chains, chain, work)
             for c in range(len(data.points)):

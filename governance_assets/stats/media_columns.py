@@ -19,8 +19,8 @@ DAYS_A_YEAR = 365.25
 # Those of PyMC-Marketing.
 COLUMN_PRIOR = normal(0.0, 2.0)
 SEASON_PRIOR = laplace(0.0, 1.0)
-# Most quarters move the level by little, some by much; in shares of the largest target.
-STEP_PRIOR = laplace(0.0, 0.02)
+# Quarter by quarter, in shares of the largest target.
+STEP_PRIOR = normal(0.0, 0.03)
 
 
 def intercept(weeks: int, prior: Prior = COLUMN_PRIOR) -> Column:

@@ -131,7 +131,7 @@ def fit(
         np.empty((chains, draws)),
     )
     running = _chains(training, state)
-    run_chains(_data(training), running, drawn, _work(training), burn, generator)
+    run_chains(_data(training), running, drawn, _work(training, burn), burn, generator)
     return Fit(training, seed, *drawn, ChainState(running.point, running.coefficient, running.variance))
 
 
@@ -177,7 +177,7 @@ def _chains(training: Window, state: ChainState) -> Chains:
     )
 
 
-def _work(training: Window) -> Work:
+def _work(training: Window, burn: int) -> Work:
     from governance_assets.stats.media_chain import Work
 
     points, size = training.design.series.shape[1], len(training.design.columns)
@@ -189,6 +189,9 @@ def _work(training: Window) -> Work:
         np.zeros((size, size)),
         np.zeros(size),
         np.zeros(size),
+        np.zeros(training.design.series.shape[:2]),
+        # With one column or none, exact precisions cost no more than stale ones; without a burn-in nothing tells whether those serve.
+        np.array([float(size > 1 and burn >= 4), 0.0, 0.0]),
     )
 
 
