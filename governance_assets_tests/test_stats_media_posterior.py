@@ -64,6 +64,13 @@ def test_effects_of_columns_are_those_of_the_fit(found: Fit) -> None:
         column_draws(found, "rain", np.arange(3))
 
 
+def test_a_curve_without_a_record_is_refused_and_not_taken_for_another() -> None:
+    truth = tenant(3, weeks=60, channels=1)
+    model = tenant_model(truth, CurvePriors(curves=("power",), carryover_points=3, curve_points=3))
+    with pytest.raises(ValueError, match="channel_0 has draws of a power curve"):
+        channel_draws(fit(prepare(truth.target, *model), seed=1, chains=1, draws=16), 0, np.arange(16))
+
+
 def test_negative_exposure_is_refused(found: Fit) -> None:
     with pytest.raises(ValueError, match="a response curve begins at 0"):
         channel_draws(found, 0, np.arange(3)).steady([-1.0])

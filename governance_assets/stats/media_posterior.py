@@ -90,9 +90,11 @@ def kept_places(chains: int, draws: int, count: int) -> np.ndarray:
 
 
 def channel_draws(fit: Fit, place: int, draws: np.ndarray) -> ChannelDraws:
-    """The named ``draws`` of the channel at ``place``."""
+    """The named ``draws`` of the channel at ``place``. Raises ValueError for power curves, which have no record yet."""
     design = fit.design
     grid, points = design.grids[place], fit.flat("points")[draws, place]
+    if grid.is_power[points].any():
+        raise ValueError(f"{design.channels[place].name} has draws of a power curve; only logistic and Hill curves are recorded")
     height = fit.flat("coefficients")[draws, place] * grid.height[points] * design.target_scale
     return ChannelDraws(
         is_hill=grid.is_hill[points],
