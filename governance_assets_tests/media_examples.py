@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
 from governance_assets.stats.arrays import Floats
 from governance_assets.stats.media_curves import CurvePriors, adstock, carryover_weights, hill, logistic
@@ -75,7 +74,7 @@ def tiny_design(
     return prepare(target / np.abs(target).max(), channels, columns, noise=noise)
 
 
-def simulated_rank(design: Design, seed: int, *, chains: int = 2, draws: int = 150, thin: int = 3) -> tuple[Floats, int]:
+def simulated_rank(design: Design, seed: int, *, chains: int = 2, draws: int = 150, thin: int = 3, burn: int = 40) -> tuple[Floats, int]:
     """Ranks of the truth among posterior draws for data simulated from the design's own prior, and how many draws there were.
 
     Ranks of the channels' contributions, the columns' coefficients and the noise; ties, which a grid makes, are broken at random.
@@ -83,13 +82,14 @@ def simulated_rank(design: Design, seed: int, *, chains: int = 2, draws: int = 1
     random = np.random.default_rng(seed)
     blocks = len(design.points)
     points = np.array([random.choice(count, p=np.exp(row[:count])) for count, row in zip(design.points, design.priors, strict=True)])
-    coefficients = stats.halfnorm.rvs(scale=design.coefficient_priors[:, 2] ** -0.5, random_state=random)
+    spread = design.coefficient_priors[:, 1] + design.coefficient_priors[:, 2] ** -0.5 * random.normal(size=blocks)
+    coefficients = np.where(design.coefficient_priors[:, 0] > 0, np.abs(spread), spread)
     gamma = design.column_priors[:, 0] + np.sqrt(design.column_priors[:, 1]) * random.normal(size=len(design.columns))
     kind, first, second = design.noise_prior
     noise = np.sqrt(first) if kind == 0 else second * abs(random.normal())
     series = design.series[np.arange(blocks), points]
     target = coefficients @ series + gamma @ design.columns + noise * random.normal(size=design.weeks)
-    found = fit(replace(design, target=target), seed=seed + 1, chains=chains, burn=40, draws=draws)
+    found = fit(replace(design, target=target), seed=seed + 1, chains=chains, burn=burn, draws=draws)
     totals = contribution_draws(found).reshape(chains, draws, blocks)
     drawn = np.concatenate([totals, found.columns, found.noise[:, :, None]], axis=2)[:, ::thin].reshape(-1, blocks + len(gamma) + 1)
     truth = np.r_[coefficients * series.sum(axis=1) * design.target_scale, gamma, noise]
