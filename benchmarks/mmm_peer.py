@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
+import datetime as dt
 import os
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._harness import print_table
+from governance_assets.runtime.foreign_engines import PYTHON_VARIABLE, WeeklyData, run_pymc_marketing
 from governance_assets.stats.chain_diagnostics import bulk_ess
 from governance_assets.stats.media_columns import COLUMN_PRIOR, SEASON_PRIOR, intercept
 from governance_assets.stats.media_curves import CurvePriors
@@ -43,35 +43,6 @@ OURS = {
     "averaged, refined": (CurvePriors(carryover_points=12, curve_points=8), 1),
 }
 
-_PEER = """
-import json, sys, time
-import numpy as np, pandas as pd
-import arviz as az
-import pymc_marketing
-from pymc_marketing.mmm import MMM, GeometricAdstock, LogisticSaturation
-given = json.loads(sys.stdin.read())
-train, channels, controls = given["train"], list(given["spend"]), list(given["controls"])
-frame = pd.DataFrame(given["spend"] | given["controls"])
-frame["week"] = pd.date_range(given["first"], periods=len(frame), freq="W-MON")
-target = pd.Series(given["target"], name="y")
-model = MMM(adstock=GeometricAdstock(l_max=8), saturation=LogisticSaturation(), date_column="week", control_columns=controls,
-            channel_columns=channels, yearly_seasonality=given["waves"])
-began = time.process_time()
-quiet = {"random_seed": 1, "progressbar": False}
-model.fit(frame[:train], target[:train], chains=4, tune=1000, draws=1000, cores=1, nuts_sampler="nutpie", **quiet)
-seconds = time.process_time() - began
-posterior = model.idata.posterior
-sums = posterior["channel_contribution"].sum("date") * float(target[:train].max())
-spent = np.array([sum(given["spend"][name][:train]) for name in channels])
-roi = (sums.stack(sample=("chain", "draw")).transpose("sample", "channel").values / spent)
-ahead = model.sample_posterior_predictive(frame[train:], extend_idata=False, include_last_observations=True, **quiet)
-drawn = ahead["y"].values
-drawn = drawn if drawn.shape[0] == len(frame) - train else drawn.T
-ess = float(az.ess(sums).to_array().min())
-print(json.dumps({"seconds": seconds, "ess": ess, "version": pymc_marketing.__version__,
-                  "roi": np.quantile(roi, [0.05, 0.5, 0.95], axis=0).tolist(), "ahead": drawn[:, ::4].tolist()}))
-"""
-
 
 @dataclass(frozen=True)
 class Data:
@@ -87,9 +58,11 @@ class Data:
     def train(self) -> int:
         return len(self.target) - HELD_OUT
 
-    def peer_input(self) -> str:
-        parts = {name: {key: row.tolist() for key, row in getattr(self, name).items()} for name in ("spend", "controls")}
-        return json.dumps(parts | {"target": self.target.tolist(), "train": self.train, "first": self.first, "waves": WAVES})
+    def weekly(self) -> WeeklyData:
+        first = dt.date.fromisoformat(self.first)
+        weeks = [first + dt.timedelta(days=7 * n) for n in range(len(self.target))]
+        spend, controls = ({name: row.tolist() for name, row in of.items()} for of in (self.spend, self.controls))
+        return WeeklyData(weeks, self.target.tolist(), spend, controls, self.train, WAVES)
 
 
 def synthetic(channels: int, weeks: int) -> Data:
@@ -125,17 +98,9 @@ def ours(data: Data, curves: CurvePriors, rounds: int) -> dict[str, Any]:
     return {"seconds": seconds, "ess": float(bulk_ess(totals).min()), "roi": roi, "ahead": ahead}
 
 
-def peer(python: str, data: Data) -> dict[str, Any]:
-    environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-    done = subprocess.run([python, "-c", _PEER], input=data.peer_input(), capture_output=True, text=True, timeout=1800, env=environment)
-    if done.returncode:
-        raise RuntimeError(f"PyMC-Marketing ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return dict(json.loads(done.stdout.splitlines()[-1]))
-
-
-def compare(python: str, data: Data, rounds: int) -> tuple[list[list[str]], bool]:
-    theirs = peer(python, data)
-    theirs_roi, observed = np.array(theirs["roi"]), data.target[data.train :]
+def compare(data: Data, rounds: int) -> tuple[list[list[str]], bool]:
+    theirs = run_pymc_marketing(data.weekly(), seed=1)
+    theirs_roi, observed = np.quantile(np.array(theirs["roi"]), [0.05, 0.5, 0.95], axis=0), data.target[data.train :]
     theirs_crps = float(crps(observed, np.array(theirs["ahead"]), "fair").mean())
     label = f"PyMC-Marketing {theirs['version']}"
     rows, holds = [[data.name, label, f"{theirs['seconds']:.1f}", f"{theirs['ess']:.0f}", "1", "1", "", "", "1"]], True
@@ -159,11 +124,10 @@ def main() -> int:
     parser.add_argument("--example", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    python = os.environ.get("GOVERNANCE_PYMC_PYTHON")
-    if not python:
+    if not os.environ.get(PYTHON_VARIABLE):
         sys.exit("GOVERNANCE_PYMC_PYTHON names no interpreter with pymc-marketing and nutpie; `make mmm-peer` makes one")
     sets = [synthetic(2, 179), synthetic(5, 208), *([example(given.example)] if given.example else [])]
-    found = [compare(python, data, given.rounds) for data in sets]
+    found = [compare(data, given.rounds) for data in sets]
     header = ["data", "engine", "CPU s", "least ESS", "× fewer s", "× ESS/s", "median off, %", "bounds off, %", "× CRPS"]
     print_table(header, [row for rows, _ in found for row in rows])
     return int(not all(holds for _, holds in found))
