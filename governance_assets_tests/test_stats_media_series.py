@@ -24,7 +24,7 @@ def known() -> MediaSeries:
     return MediaSeries(tuple(map(monday, range(WEEKS))), target, spend, spend, {"price": price})
 
 
-@pytest.mark.parametrize("engine", ["bayes", "bayes_logistic", *BASELINES])
+@pytest.mark.parametrize("engine", ["bayes", "bayes_logistic", "bayes_wide", *BASELINES])
 def test_no_later_target_enters_a_prediction(known: MediaSeries, engine: str) -> None:
     other = replace(known, target=np.where(np.arange(WEEKS) < TRAIN, known.target, 1e6))
     means = []
@@ -34,6 +34,28 @@ def test_no_later_target_enters_a_prediction(known: MediaSeries, engine: str) ->
         means.append(predictions(made, found, engine, [TRAIN + 1, TRAIN + 4])[1].mean)
     np.testing.assert_array_equal(means[0], means[1])
     assert 0 < means[0].mean() < 2 * known.target.max()
+
+
+@pytest.mark.parametrize("engine", ["bayes", "bayes_wide"])
+def test_how_many_later_weeks_are_known_changes_nothing(known: MediaSeries, engine: str) -> None:
+    parts = [{name: values[: TRAIN + 2] for name, values in part.items()} for part in (known.exposure, known.cost, known.controls)]
+    shorter = MediaSeries(known.weeks[: TRAIN + 2], known.target[: TRAIN + 2], *parts)
+    means = []
+    for series in (known, shorter):
+        made = designs(series, TRAIN, engine, 1)
+        means.append(predictions(made, fitted(made, seed=1, chains=2, draws=40), engine, [TRAIN + 1])[0].mean)
+    np.testing.assert_array_equal(means[0], means[1])
+
+
+def test_the_wide_engine_follows_a_level_that_moved(known: MediaSeries) -> None:
+    """A step of a fifth in the middle of training: the wide engine's predictions are nearer, and both know their errors."""
+    moved = replace(known, target=known.target + 120 * (np.arange(WEEKS) >= 27))
+    misses = {}
+    for engine in ("bayes", "bayes_wide"):
+        made = designs(moved, TRAIN, engine, 0)
+        ahead = predictions(made, fitted(made, seed=1, chains=4, draws=100), engine, range(TRAIN, WEEKS))
+        misses[engine] = np.mean([abs(np.median(each.mean) - moved.target[TRAIN + n]) for n, each in enumerate(ahead)])
+    assert misses["bayes_wide"] < 0.6 * misses["bayes"]
 
 
 def test_what_never_varied_in_training_is_left_out(known: MediaSeries) -> None:

@@ -19,8 +19,10 @@ DAYS_A_YEAR = 365.25
 # Those of PyMC-Marketing.
 COLUMN_PRIOR = normal(0.0, 2.0)
 SEASON_PRIOR = laplace(0.0, 1.0)
-# Quarter by quarter, in shares of the largest target.
-STEP_PRIOR = normal(0.0, 0.03)
+# A step of the level, in shares of the largest target; with ``level_steps`` it was chosen on the worlds of ``benchmarks/media_coverage.py``
+# that were used in development.
+STEP_PRIOR = normal(0.0, 0.02)
+STEP_WEEKS = 9
 
 
 def intercept(weeks: int, prior: Prior = COLUMN_PRIOR) -> Column:
@@ -37,7 +39,7 @@ def trend(weeks: int, prior: Prior = COLUMN_PRIOR) -> Column:
     return Column("trend", np.linspace(0.0, 1.0, weeks), prior)
 
 
-def level_steps(weeks: int, every: int = 13, prior: Prior = STEP_PRIOR) -> list[Column]:
+def level_steps(weeks: int, every: int = STEP_WEEKS, prior: Prior = STEP_PRIOR) -> list[Column]:
     """A level that may move: one column for each ``every`` weeks, 0 before and 1 from there on, so its coefficient is a lasting step.
 
     Steps after the last training week never moved in training: predictions then count with their whole prior, and widen with time as

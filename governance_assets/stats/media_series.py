@@ -16,15 +16,24 @@ import numpy as np
 
 from governance_assets.stats.arrays import Floats
 from governance_assets.stats.media_baselines import BASELINES
-from governance_assets.stats.media_columns import COLUMN_PRIOR, yearly_season
-from governance_assets.stats.media_curves import Curve, CurvePriors
+from governance_assets.stats.media_columns import COLUMN_PRIOR, STEP_WEEKS, level_steps, yearly_season
+from governance_assets.stats.media_curves import WIDE, Curve, CurvePriors
 from governance_assets.stats.media_design import Design, prepare
 from governance_assets.stats.media_fit import Fit, fit
 from governance_assets.stats.media_forecast import Prediction, predict
 from governance_assets.stats.media_lengthened import lengthened, reaching
 from governance_assets.stats.media_model import Channel, Column
+from governance_assets.stats.media_refine import refined
 
-BAYES: dict[str, tuple[Curve, ...]] = {"bayes": ("logistic", "hill"), "bayes_logistic": ("logistic",)}
+# ``bayes_wide`` also has longer and later carry-over and a level that may move: for intervals of ROI that hold when the world is
+# another than the model's (``benchmarks/media_coverage.py``), at a few times the time of ``bayes``.
+BAYES: dict[str, tuple[Curve, ...]] = {
+    "bayes": ("logistic", "hill"),
+    "bayes_logistic": ("logistic",),
+    "bayes_wide": WIDE.curves,
+}
+# Weeks after training within which the level may step; the columns must not depend on how many later weeks are known.
+_STEPS_AHEAD = 13
 _WEEKS_A_YEAR = 52
 
 
@@ -56,9 +65,10 @@ def curves_of(engine: str) -> tuple[Curve, ...]:
 
 def designs(known: MediaSeries, train: int, engine: str, season_order: int) -> FittedWeeks:
     """Designs for one engine; what never varied in the training weeks is left out. ValueError for data no model can use."""
-    curves = CurvePriors(curves=curves_of(engine))
+    is_wide = curves_of(engine) == WIDE.curves
+    curves = WIDE if is_wide else CurvePriors(curves=curves_of(engine))
     used, controls = varying(known.exposure, train), varying(known.controls, train)
-    columns = model_columns(known.weeks, controls, train, season_order)
+    columns = model_columns(known.weeks, controls, train, season_order) + (_steps(len(known.weeks), train) if is_wide else [])
     channels = [Channel(name, values[:train], curves=curves, cost=known.cost.get(name, values)[:train]) for name, values in used.items()]
     short = prepare(
         known.target[:train],
@@ -66,6 +76,7 @@ def designs(known: MediaSeries, train: int, engine: str, season_order: int) -> F
         [Column(column.name, np.asarray(column.values)[:train], column.prior) for column in columns],
         scale_weeks=train,
     )
+    short = refined(short, seed=train, rounds=1) if is_wide else short
     left_out = sorted((known.exposure.keys() - used.keys()) | (known.controls.keys() - controls.keys()))
     long = lengthened(short, list(used.values()), [np.asarray(column.values) for column in columns])
     return FittedWeeks(train, tuple(left_out), short, long)
@@ -88,6 +99,13 @@ def predictions(made: FittedWeeks, found: Fit | None, engine: str, weeks: Sequen
     # A baseline is fitted whenever it predicts: once for all weeks.
     every = BASELINES[engine](made.long, made.train, np.asarray(weeks))
     return [Prediction(every.mean[:, [place]], every.deviation[:, [place]]) for place in range(len(weeks))]
+
+
+def _steps(weeks: int, train: int) -> list[Column]:
+    """The steps of a level that moves in training and for some weeks after it, over ``weeks``."""
+    count = (train + _STEPS_AHEAD - 1) // STEP_WEEKS
+    every = level_steps(max(weeks, train + _STEPS_AHEAD))[:count]
+    return [Column(column.name, np.asarray(column.values)[:weeks], column.prior) for column in every]
 
 
 def model_columns(weeks: Sequence[dt.date], controls: Mapping[str, Floats], train: int, season_order: int) -> list[Column]:
