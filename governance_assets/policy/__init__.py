@@ -26,6 +26,7 @@ from governance_assets.policy.intake import IntakePolicy
 from governance_assets.policy.issues import IssuesPolicy
 from governance_assets.policy.mmm import MmmPolicy
 from governance_assets.policy.overrides import extra, refusals, without_units
+from governance_assets.policy.registry import RegistryPolicy
 from governance_assets.policy.skill import SkillPolicy
 from governance_assets.policy.sources import SourcesPolicy
 
@@ -43,6 +44,7 @@ class Policy(Section):
     mmm: MmmPolicy = Field(default_factory=MmmPolicy)
     allocation: AllocationPolicy = Field(default_factory=AllocationPolicy)
     issues: IssuesPolicy = Field(default_factory=IssuesPolicy)
+    registry: RegistryPolicy = Field(default_factory=RegistryPolicy)
 
 
 def policy_from(overrides: Mapping[str, Any] | None) -> Policy:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +19,20 @@ from governance_assets.stats.media_series import MediaSeries
 
 Values: TypeAlias = Mapping[dt.date, float | None]
 _WEEK = dt.timedelta(days=7)
+
+
+def tenants_from(rows: Iterable[tuple[str, str, str, dt.date, float | None]]) -> Iterator[tuple[str, MediaSeries]]:
+    """Each tenant that has an observed target, with its series, from rows (tenant, kind, name, Monday, value) in that order."""
+    for tenant, own in groupby(rows, key=lambda row: row[0]):
+        series = {key: {row[3]: row[4] for row in group} for key, group in groupby(own, key=lambda row: (row[1], row[2]))}
+        if (known := series_from(series)) is not None:
+            yield tenant, known
+
+
+def until(known: MediaSeries, end: int) -> MediaSeries:
+    """The first ``end`` weeks: what comes later must not decide what can be said of them."""
+    cut = [{name: values[:end] for name, values in part.items()} for part in (known.exposure, known.cost, known.controls)]
+    return MediaSeries(known.weeks[:end], known.target[:end], *cut)
 
 
 def series_from(rows: Mapping[tuple[str, str], Values]) -> MediaSeries | None:

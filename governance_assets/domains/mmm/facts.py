@@ -46,7 +46,7 @@ from governance_assets.stats.media_posterior import (
     recorded_draws,
     unconstrained_multiples,
 )
-from governance_assets.stats.media_rows import series_from
+from governance_assets.stats.media_rows import tenants_from, until
 from governance_assets.stats.media_series import (
     BAYES,
     FittedWeeks,
@@ -103,11 +103,7 @@ def tenants(con: duckdb.DuckDBPyConnection, media: str, last: dt.date) -> Iterat
     """Each tenant's series from its first observed target to its last week, no later than ``last``; NaN where a value is missing."""
     monday = "CAST(date_trunc('week', week) AS DATE)"
     query = f"SELECT tenant, series, name, {monday}, value FROM {media} WHERE {monday} <= ? ORDER BY ALL"
-    found = con.execute(query, [last]).fetchall()
-    for tenant, rows in groupby(found, key=lambda row: row[0]):
-        series = {key: {row[3]: row[4] for row in group} for key, group in groupby(rows, key=lambda row: (row[1], row[2]))}
-        if (known := series_from(series)) is not None:
-            yield str(tenant), known
+    return tenants_from(con.execute(query, [last]).fetchall())
 
 
 def _predicted(tenant: str, known: MediaSeries, asked: Sequence[dt.date], policy: MmmPolicy) -> Iterator[Row]:
@@ -147,7 +143,7 @@ def _by_engine(
     ]
     try:
         if curves_of(engine) not in shared:
-            shared[curves_of(engine)] = designs(_until(known, places[-1] + 1), train, engine, policy.season_order)
+            shared[curves_of(engine)] = designs(until(known, places[-1] + 1), train, engine, policy.season_order)
         made = shared[curves_of(engine)]
         found = fitted(made, seed=_SEED + train, chains=policy.chains, draws=policy.draws) if engine in BAYES else None
     except ValueError as error:
@@ -160,12 +156,6 @@ def _by_engine(
             continue
         samples = drawn.samples(_SEED + place)
         yield row | {"left_out": ",".join(made.left_out)} | _figures(row["observed"], samples, drawn.log_density, policy.confidence)
-
-
-def _until(known: MediaSeries, end: int) -> MediaSeries:
-    """The weeks before ``end``: what comes later must not decide what can be predicted."""
-    cut = [{name: values[:end] for name, values in part.items()} for part in (known.exposure, known.cost, known.controls)]
-    return MediaSeries(known.weeks[:end], known.target[:end], *cut)
 
 
 def _figures(observed: float | None, samples: Floats, log_density: Any, confidence: float) -> Row:
@@ -317,7 +307,7 @@ def refits(
         for quarter, end in ends.items():
             places = [place for place in observed if known.weeks[place] <= end]
             if places and places[-1] + 1 >= policy.min_train_weeks and quarter_of_week(known.weeks[places[-1]]) == quarter:
-                yield quarter, tenant, _until(known, places[-1] + 1)
+                yield quarter, tenant, until(known, places[-1] + 1)
 
 
 def _drawn_rows(quarter: str, tenant: str, known: MediaSeries, policy: MmmPolicy) -> pa.Table:

@@ -1,0 +1,1 @@
+"""Registry: which models are governed, and may a challenger take over?"""
