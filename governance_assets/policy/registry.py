@@ -81,6 +81,7 @@ class RegistryPolicy(Section):
         source="P",
         why="the first purpose, in this order, with a word in the intended use counts: the more material reading wins",
     )
+    pipeline_purpose: Purpose = setting("decide", unit="purpose", source="P", why="budgets are proposed from media-mix models fitted here")
     pipeline_intended_use: str = setting(
         "Decide how a media budget is split over channels from one quarter to the next.",
         unit="text",

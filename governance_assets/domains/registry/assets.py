@@ -40,7 +40,9 @@ def promotion_decisions(
     run: Run, policy: RegistryPolicy, model_registry: Same, media_predictions: Past, weekly_retraining: Past
 ) -> pa.Table:
     """One row is one challenger against the incumbent of its model."""
-    registry, predicted, retrained = (facts.recorded(run.connection, view.view) for view in (model_registry, media_predictions, weekly_retraining))
+    registry, predicted, retrained = (
+        facts.recorded(run.connection, view.view) for view in (model_registry, media_predictions, weekly_retraining)
+    )
     return facts.promotion_decisions(registry, predicted, retrained, {}, policy)
 
 

@@ -128,12 +128,13 @@ def demo_summary(version: Row, fitted: Row) -> str:
     returns = json.loads(fitted["roi"])
     channels = [f"| {name} | {_cell(median)} | {_cell(low)} to {_cell(high)} |" for name, (median, low, high) in sorted(returns.items())]
     backtest = json.loads(version["metrics"] or "{}")
+    named = (("wMAPE", "wmape"), ("coverage", "coverage"), ("R²", "r2"))
+    shares = ", ".join(f"{name} {figure(backtest.get(key), 'fraction')}" for name, key in named)
     parts = [
         f"# {version['model_id']}: {fitted['version']}",
         f"{fitted['engine']}, fitted to {fitted['train_weeks']} weeks from {fitted['first_week']} to {fitted['week']}.",
         "\n".join(("| channel | ROI | interval |", "| --- | --- | --- |", *channels)),
-        f"In the newest backtest: wMAPE {figure(backtest.get('wmape'), 'fraction')}, coverage {figure(backtest.get('coverage'), 'fraction')}, "
-        f"R² {figure(backtest.get('r2'), 'fraction')}, over {figure(backtest.get('n'))} weeks.",
+        f"In the newest backtest, over {figure(backtest.get('n'))} weeks: {shares}.",
         "ROI is the model's, over all fitted weeks, and assumes no unmeasured confounding.",
         f"Data {fitted['data_sha256']}",
     ]

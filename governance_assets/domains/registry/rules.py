@@ -13,14 +13,13 @@ import pyarrow as pa
 
 from governance_assets.finding import Finding, Rule
 from governance_assets.policy.registry import RegistryPolicy
-from governance_assets.stats.limits import below
 
 Row = Mapping[str, Any]
 
 RETRAINING_SUCCEEDS = Rule(
     name="retraining_succeeds",
     requirement="every tenant with a year of weeks is retrained every week",
-    remedy="The message names what the engine could not use; mend it in the telemetry: until then no challenger is registered and demos wait",
+    remedy="Mend in the telemetry what the message names; until then no challenger is registered and demos wait",
     unit="tenants",
     sources="C81 B38",
 )
@@ -93,22 +92,6 @@ DEMO_IS_CURRENT = Rule(
     requirement="the demo shows the newest registered version",
     remedy="Remove what blocks it, named in the message; the next run makes the demo anew",
     sources="B32 B33 B38",
-)
-FEATURES_ARE_COVERED = Rule(
-    name="features_are_covered",
-    requirement="the share of catalogued signals that are available is at least the limit",
-    remedy="Close the gaps that the message names, the named families first",
-    severity="warn",
-    unit="fraction",
-    sources="B31",
-)
-FAMILIES_ARE_CLOSED = Rule(
-    name="families_are_closed",
-    requirement="every named family of gaps is closed",
-    remedy="Connect a source for each family that the message names, and set its signal to available in the catalogue",
-    severity="warn",
-    unit="families",
-    sources="B31",
 )
 
 _STATED = ("engine", "features", "data_sha256", "metrics", "created_at", "intended_use", "limitations")
@@ -218,20 +201,6 @@ def judge_demo_artifacts(rows: pa.Table, policy: RegistryPolicy, partition_key: 
         why = "" if is_current else f"registered {row['registered_version']}, shown {shown}: {row['blocked_by'] or 'not made anew'}"
         findings.append(DEMO_IS_CURRENT.judge(row["model_id"], is_current, why=why))
     return findings or [DEMO_IS_CURRENT.not_applicable("demos", "no media-mix model is registered")]
-
-
-def judge_feature_coverage(rows: pa.Table, policy: RegistryPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
-    """Coverage of the whole catalogue, and the named families."""
-    whole = next((row for row in rows.to_pylist() if row["category"] == "all"), None)
-    if whole is None:
-        return [rule.not_applicable("the catalogue", "no catalogue has arrived") for rule in (FEATURES_ARE_COVERED, FAMILIES_ARE_CLOSED)]
-    limit = policy.min_feature_coverage
-    told = f"{whole['available']} of {whole['available'] + whole['gaps']} signals; open: {whole['open_signals'].replace(',', ', ') or 'none'}"
-    families = [name for name in whole["open_families"].split(",") if name]
-    return [
-        FEATURES_ARE_COVERED.judge("the catalogue", not bool(below(whole["coverage"], limit)), whole["coverage"], limit, told),
-        FAMILIES_ARE_CLOSED.judge("the catalogue", not families, len(families), 0, ", ".join(families)),
-    ]
 
 
 def _sorted(rows: pa.Table, *names: str) -> list[Row]:
