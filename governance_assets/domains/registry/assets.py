@@ -1,4 +1,4 @@
-"""Assets of governed models: their weekly retraining, the registry, promotions and demos."""
+"""Assets of governed models: their weekly retraining, the registry, promotions, demos and features."""
 
 from collections.abc import Callable
 
@@ -28,11 +28,17 @@ def weekly_retraining(run: Run, policy: RegistryPolicy, media_weekly: LandedPast
 
 @artifact(contracts.ModelRegistry, judge=rules.judge_model_registry, headline=report.headline_of_registry)
 def model_registry(
-    run: Run, policy: Policy, weekly_retraining: Past, media_predictions: Same, mmm_backtest: Same, calibration_metrics: Same
+    run: Run,
+    policy: Policy,
+    weekly_retraining: Past,
+    media_predictions: Same,
+    mmm_backtest: Same,
+    calibration_metrics: Same,
+    model_registrations: LandedPast,
 ) -> pa.Table:
     """One row is one version of one governed model as it stood at the end of the week."""
     views = (weekly_retraining.view, media_predictions.view, mmm_backtest.view, calibration_metrics.view)
-    return facts.model_registry(facts.sources(run.connection, *views, None, policy), run.weeks, policy)
+    return facts.model_registry(facts.sources(run.connection, *views, model_registrations.if_any, policy), run.weeks, policy)
 
 
 @artifact(contracts.PromotionDecisions, judge=rules.judge_promotion_decisions, headline=report.headline_of_promotions, plots=_drawn)
@@ -47,7 +53,15 @@ def promotion_decisions(
 
 
 @artifact(contracts.DemoArtifacts, judge=rules.judge_demo_artifacts, headline=report.headline_of_demos)
-def demo_artifacts(run: Run, model_registry: Same, weekly_retraining: Past) -> pa.Table:
+def demo_artifacts(run: Run, model_registry: Same, weekly_retraining: Past, test_runs: LandedPast) -> pa.Table:
     """One row is the demo of one tenant's model: which version it shows, and its summary."""
     registry, retrained = (facts.recorded(run.connection, view.view) for view in (model_registry, weekly_retraining))
-    return facts.demo_artifacts(registry, retrained, {}, report.demo_summary)
+    failed = facts.failed_runs(run.connection, test_runs.if_any)
+    return facts.demo_artifacts(registry, retrained, failed, report.demo_summary)
+
+
+@artifact(contracts.FeatureCoverage, judge=rules.judge_feature_coverage, headline=report.headline_of_features)
+def feature_coverage(run: Run, policy: RegistryPolicy, feature_catalog: LandedPast) -> pa.Table:
+    """One row is how many of a category's catalogued signals are available."""
+    catalogue = [] if feature_catalog.if_any is None else facts.recorded(run.connection, feature_catalog.view)
+    return facts.feature_coverage(catalogue, run.weeks, policy)

@@ -93,6 +93,7 @@ class PromotionDecisions(
     model_id: str = field("Model")
     incumbent: str | None = field("Version in use", null="none is")
     challenger: str = field("Version that would take over")
+    is_refit: bool = field("Whether it is a refit of the method in use, which takes over at the next refit, and no other method")
     incumbent_score: float | None = field(
         "CRPS of the incumbent on weeks that both predicted, in the unit of the target", null="no such week"
     )
@@ -128,3 +129,21 @@ class DemoArtifacts(
     demo_version: str | None = field("Version that the demo shows", null="no demo was ever made")
     blocked_by: str | None = field("Why the demo of the newest version was not made", null="it was made")
     summary: str | None = field("Text of its SUMMARY.md, Markdown", null="no demo was ever made")
+
+
+class FeatureCoverage(
+    Contract,
+    artifact="feature_coverage",
+    grain="week",
+    key=("week", "category"),
+    owner="data_quality_steward",
+):
+    """How many of a category's catalogued signals are available; one row, named all, over all categories."""
+
+    week: dt.date = field("Monday of the week at whose end the catalogue stood so")
+    category: str = field("Category of the catalogue, or all")
+    available: int = field("Signals that are available", unit="signals", ge=0)
+    gaps: int = field("Signals that are a gap", unit="signals", ge=0)
+    coverage: float = field("Available over all signals", unit="fraction", ge=0, le=1)
+    open_signals: str = field("Ids of the gaps, separated by commas")
+    open_families: str = field("Families of the policy that are not closed, separated by commas; only in the row named all")

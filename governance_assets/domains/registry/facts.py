@@ -1,4 +1,4 @@
-"""Models as they stand week by week: their weekly retraining, their versions, what a challenger shows, their demos.
+"""Models as they stand week by week: their weekly retraining, their versions, what a challenger shows, their demos and features.
 
 Belongs here: arranging landed rows and recorded figures into contract columns. Does not belong here: models (``stats/``), verdicts
 (``rules.py``) and wording (``report.py``).
@@ -21,6 +21,7 @@ import pyarrow as pa
 from governance_assets.contract import arrow_schema
 from governance_assets.domains.registry.contracts import (
     DemoArtifacts,
+    FeatureCoverage,
     ModelRegistry,
     PromotionDecisions,
     WeeklyRetraining,
@@ -41,6 +42,7 @@ MEDIA_MIX = "media_mix"
 _SEED = 20251006
 _DIGITS = 6
 _WEEK = dt.timedelta(days=7)
+_DEMO = "demo/"
 _STATES = {
     "incumbent": ("incumbent", "champion", "production", "active", "live"),
     "challenger": ("challenger", "staging", "shadow"),
@@ -409,6 +411,7 @@ def _compared(
         "model_id": challenger["model_id"],
         "incumbent": incumbent["version"] if incumbent else None,
         "challenger": challenger["version"],
+        "is_refit": engines[0] == engines[1],
         "incumbent_score": rounded(old),
         "challenger_score": rounded(new),
         "n_weeks": len(both),
@@ -450,15 +453,28 @@ def _roi_change(
     return changes.get((tenant, challenger["engine"]))
 
 
-# ---------------------------------------------------------------- demos
+# ---------------------------------------------------------------- demos and features
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A run that failed: on which day, from which day a later run had succeeded, and what failed."""
+
+    day: dt.date
+    mended: dt.date | None
+    what: str
+
+    def stands(self, end: dt.date) -> bool:
+        """Whether it stands at the end of a week, given as the Monday after it."""
+        return self.day < end and (self.mended is None or self.mended >= end)
 
 
 def demo_artifacts(
-    registry: Sequence[Row], retrained: Sequence[Row], failed: Mapping[str, Sequence[tuple[dt.date, str]]], write: Callable[[Row, Row], str]
+    registry: Sequence[Row], retrained: Sequence[Row], failed: Mapping[str, Sequence[Failure]], write: Callable[[Row, Row], str]
 ) -> pa.Table:
     """The demo of each media-mix model, week by week: of the newest registered version that could be shown.
 
-    ``failed`` has the days on which a run of a model failed without a later one that succeeded, with what failed.
+    A ``failed`` run blocks what would have been made after it until a later run succeeds.
     """
     fits = {(model_of(row["tenant"]), row["version"]): row for row in retrained}
     rows = []
@@ -467,8 +483,9 @@ def demo_artifacts(
         if not versions:
             continue
         newest = max(versions, key=lambda row: (row["created_at"], row["status"] == "challenger", row["version"]))
-        blocked = _blocked(newest, fits, failed.get(model_id, ()), week)
-        shown = _newest_shown(model_id, newest, fits, failed.get(model_id, ()), week)
+        standing_ones = [one for one in failed.get(model_id, ()) if one.stands(week + _WEEK)]
+        blocked = _blocked(newest, fits, standing_ones)
+        shown = _newest_shown(newest, fits, standing_ones)
         rows.append(
             {
                 "week": week,
@@ -482,26 +499,76 @@ def demo_artifacts(
     return pa.Table.from_pylist(rows, schema=arrow_schema(DemoArtifacts))
 
 
-def _blocked(version: Row, fits: Mapping[tuple[str, str], Row], failed: Sequence[tuple[dt.date, str]], week: dt.date) -> str | None:
+def _blocked(version: Row, fits: Mapping[tuple[str, str], Row], failed: Sequence[Failure]) -> str | None:
     made = fits.get((version["model_id"], version["version"]))
     if made is None:
         return "its fit is not recorded here, so that nothing can be shown of it"
     if made["problem"] is not None:
         return str(made["problem"])
-    return next((what for day, what in failed if day < week + _WEEK), None)
+    return failed[0].what if failed else None
 
 
-def _newest_shown(
-    model_id: str, newest: Row, fits: Mapping[tuple[str, str], Row], failed: Sequence[tuple[dt.date, str]], week: dt.date
-) -> Row | None:
-    """The newest fit up to the newest registered version that was made before a run failed."""
-    stop = min((day for day, _ in failed if day < week + _WEEK), default=week + _WEEK)
+def _newest_shown(newest: Row, fits: Mapping[tuple[str, str], Row], failed: Sequence[Failure]) -> Row | None:
+    """The newest fit that was made before the run that failed."""
+    stop = min((one.day for one in failed), default=newest["week"] + _WEEK)
     usable = [
         row
-        for (own, _), row in fits.items()
-        if own == model_id and row["problem"] is None and row["week"] <= week and row["week"] + _WEEK <= stop
+        for (model_id, _), row in fits.items()
+        if model_id == newest["model_id"]
+        and row["problem"] is None
+        and row["week"] < newest["week"] + _WEEK
+        and row["week"] + _WEEK <= stop
     ]
     return max(usable, key=lambda row: (row["week"], row["version"] == newest["version"]), default=None)
+
+
+def failed_runs(con: duckdb.DuckDBPyConnection, runs: str | None) -> dict[str, list[Failure]]:
+    """Runs of demos that failed, by model: batches of test runs that are named demo/ and the model."""
+    if runs is None:
+        return {}
+    found: dict[str, list[Failure]] = {}
+    query = f"SELECT batch, date, status FROM {runs} WHERE starts_with(batch, ?) AND status <> 'skipped' ORDER BY batch, date, instant"
+    for batch, own in groupby(rows_of(con, query, [_DEMO]), key=lambda row: row["batch"]):
+        outcomes = list(own)
+        for place, row in enumerate(outcomes):
+            if row["status"] != "pass":
+                mended = next((later["date"] for later in outcomes[place + 1 :] if later["status"] == "pass"), None)
+                what = f"run {batch} of {row['date']} ended with {row['status']}"
+                found.setdefault(batch.removeprefix(_DEMO), []).append(Failure(row["date"], mended, what))
+    return found
+
+
+def feature_coverage(catalogue: Sequence[Row], weeks: Iterable[dt.date], policy: RegistryPolicy) -> pa.Table:
+    """Coverage of each category, and of all, by the newest catalogue written by the end of each asked week."""
+    rows: list[Row] = []
+    for week in sorted(set(weeks)):
+        written = [row for row in catalogue if row["date"] < week + _WEEK]
+        newest = max((row["date"] for row in written), default=None)
+        signals = sorted((row for row in written if row["date"] == newest), key=lambda row: (row["category"], row["signal_id"]))
+        closed = {row["signal_id"] for row in signals if _is_available(row)}
+        families = zip(policy.gap_families, policy.gap_signals, strict=True)
+        still_open = ",".join(family for family, signal in families if signal not in closed)
+        if signals:
+            rows += [_covered(week, name, list(own), "") for name, own in groupby(signals, key=lambda row: row["category"])]
+            rows.append(_covered(week, "all", signals, still_open))
+    return pa.Table.from_pylist(rows, schema=arrow_schema(FeatureCoverage))
+
+
+def _covered(week: dt.date, category: str, signals: Sequence[Row], families: str) -> Row:
+    gaps = [row["signal_id"] for row in signals if not _is_available(row)]
+    return {
+        "week": week,
+        "category": category,
+        "available": len(signals) - len(gaps),
+        "gaps": len(gaps),
+        "coverage": rounded(1 - len(gaps) / len(signals)),
+        "open_signals": ",".join(sorted(gaps)),
+        "open_families": families,
+    }
+
+
+def _is_available(row: Row) -> bool:
+    return bool(row["status"].strip().lower() == "available")
 
 
 def _text(value: Any) -> str:

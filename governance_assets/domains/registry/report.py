@@ -27,6 +27,7 @@ _INTRO = (
 _DECISIONS = {"promote": "warn", "keep": "pass", "unknown": "unknown"}
 _MOST_MODELS = 6
 _RISKS = ("fail", "error")
+_BAR, _REST = "■", "□"
 
 
 def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime) -> dict[str, Any]:
@@ -37,12 +38,13 @@ def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime)
         _promotion_section(tables["promotion_decisions"]),
         _model_section(_of_week(registry, week), findings, week),
         _demo_section(tables["demo_artifacts"]),
+        _feature_section(tables["feature_coverage"]),
     ]
     reach = f"Week of {week}." if week else "No model is registered or seen yet."
     return {"title": "Model registry", "intro": f"{_INTRO}\n\n{reach} As of {as_of.date()}.", "sections": sections}
 
 
-def exports(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime) -> dict[str, str]:
+def documents(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime) -> dict[str, str]:
     """Files for people by path: a card for each version, a summary for each demo, and the rollout report."""
     registry = tables["model_registry"]
     week = newest_week(registry)
@@ -51,8 +53,8 @@ def exports(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.dateti
     versions = _of_week(registry, week)
     demos = {row["model_id"]: row["summary"] for row in _of_week(tables["demo_artifacts"], week) if row["summary"]}
     cards = {card_path(row): model_card(row, findings, week) for row in versions}
-    summaries = {f"demos/{_plain(model)}/SUMMARY.md": text for model, text in demos.items()}
-    return cards | summaries | {"rollout.md": rollout_report(tables, findings, week)}
+    summaries = {_summary_path(model): text for model, text in demos.items()}
+    return cards | summaries | {"registry/rollout.md": rollout_report(tables, findings, week)}
 
 
 def newest_week(rows: pa.Table) -> dt.date | None:
@@ -78,6 +80,12 @@ def headline_of_promotions(rows: pa.Table) -> tuple[str, int, None]:
 def headline_of_demos(rows: pa.Table) -> tuple[str, int, None]:
     """How many demos show the newest version."""
     return "current_demos", rows.filter(pc.equal(rows["demo_version"], rows["registered_version"])).num_rows, None
+
+
+def headline_of_features(rows: pa.Table) -> tuple[str, float | None, str]:
+    """Share of catalogued signals that are available."""
+    whole = rows.filter(pc.equal(rows["category"], "all"))
+    return "coverage", whole["coverage"][0].as_py() if whole.num_rows else None, "fraction"
 
 
 def promotion_plots(rows_of: Callable[[str], pa.Table]) -> dict[str, Plot]:
@@ -167,8 +175,12 @@ def rollout_report(tables: Mapping[str, pa.Table], findings: pa.Table, week: dt.
 
 
 def card_path(row: Row) -> str:
-    """Where the card of a version lies among the exports of the registry."""
-    return f"cards/{_plain(row['model_id'])}/{_plain(row['version']) or 'unversioned'}.md"
+    """Where the card of a version lies among the documents."""
+    return f"registry/cards/{_plain(row['model_id'])}/{_plain(row['version']) or 'unversioned'}.md"
+
+
+def _summary_path(model: str) -> str:
+    return f"registry/demos/{_plain(model)}/SUMMARY.md"
 
 
 def _plain(name: str) -> str:
@@ -253,8 +265,9 @@ def _promotion_section(promotions: pa.Table) -> dict[str, Any]:
             "columns": columns,
             "rows": cells,
             "note": "Gain is 1 less the challenger's CRPS over the incumbent's on the same weeks. ROI change is the largest of a channel "
-            "between refits. All three conditions must hold; the file rollout.md in exports/registry says it for a meeting.",
+            "between refits. All three conditions must hold; the rollout report says it for a meeting.",
         },
+        "documents": [("Rollout report", "registry/rollout.md")],
     }
 
 
@@ -291,32 +304,29 @@ def _model_section(rows: Sequence[Row], findings: pa.Table, week: dt.date | None
     columns = [
         *("model", "version", "status", "engine", "tier", "owner", "validator", "approver", "validated", "due"),
         {"name": "model's verdict", "kind": "verdict"},
-        {"name": "card", "kind": "export"},
     ]
     names = ("status", "engine", "tier", "owner_role", "validator_role", "approver_role", "validated_on", "validation_due_on")
     cells = [
-        (row["model_id"], row["version"] or ABSENT, *(row[name] for name in names), _verdict(failing.get(row["model_id"], ())), _card(row))
+        (row["model_id"], row["version"] or ABSENT, *(row[name] for name in names), _verdict(failing.get(row["model_id"], ())))
         for row in sorted(rows, key=lambda row: (row["model_id"], row["status"], row["version"]))
     ]
     models = {row["model_id"] for row in rows}
     unregistered = sorted(row["model_id"] for row in rows if row["origin"] == "telemetry")
     text = f"{len(models)} models. " + (f"Nobody answers for {', '.join(unregistered)}." if unregistered else "Each is registered.")
-    return {"title": "Models", "text": text, "table": {"columns": columns, "rows": cells}}
+    in_use = [row for row in rows if row["status"] != "retired"]
+    cards = [(f"Card of {row['model_id']} {row['version']}".rstrip(), card_path(row)) for row in in_use]
+    return {"title": "Models", "text": text, "table": {"columns": columns, "rows": cells}, "documents": sorted(cards)}
 
 
 def _verdict(failing: Sequence[Row]) -> str:
     return "pass" if not failing else "fail" if any(row["severity"] == "error" for row in failing) else "warn"
 
 
-def _card(row: Row) -> str:
-    return f"registry/{card_path(row)}"
-
-
 def _demo_section(demos: pa.Table) -> dict[str, Any]:
     week = newest_week(demos)
     if week is None:
         return {"title": "Demos", "text": "No media-mix model is registered yet."}
-    columns = ["model", "registered", "shown", {"name": "current", "kind": "verdict"}, "blocked by", {"name": "summary", "kind": "export"}]
+    columns = ["model", "registered", "shown", {"name": "current", "kind": "verdict"}, "blocked by"]
     cells = [
         (
             row["model_id"],
@@ -328,7 +338,45 @@ def _demo_section(demos: pa.Table) -> dict[str, Any]:
         )
         for row in sorted(_of_week(demos, week), key=lambda row: str(row["model_id"]))
     ]
-    return {"title": "Demos", "text": f"Week of {week}.", "table": {"columns": columns, "rows": cells}}
+    made = [(f"Demo of {row['model_id']}", _summary_path(row["model_id"])) for row in _of_week(demos, week) if row["summary"]]
+    return {"title": "Demos", "text": f"Week of {week}.", "table": {"columns": columns, "rows": cells}, "documents": sorted(made)}
+
+
+def _feature_section(features: pa.Table) -> dict[str, Any]:
+    week = newest_week(features)
+    if week is None:
+        return {"title": "Features", "text": "No catalogue of features has arrived."}
+    rows = sorted(_of_week(features, week), key=lambda row: (row["category"] == "all", row["coverage"], row["category"]))
+    whole = rows[-1]
+    families = whole["open_families"].replace(",", ", ").replace("_", " ")
+    cells = [
+        (
+            row["category"].replace("_", " "),
+            row["available"],
+            row["gaps"],
+            row["coverage"],
+            _BAR * row["available"] + _REST * row["gaps"],
+            row["open_signals"].replace(",", ", "),
+        )
+        for row in rows
+    ]
+    over_time = features.filter(pc.equal(features["category"], "all")).sort_by("week")
+    return {
+        "title": "Features",
+        "text": f"{whole['available']} of {whole['available'] + whole['gaps']} catalogued signals are available. "
+        + (f"Families that are not closed: {families}." if families else "Every named family is closed."),
+        "plot": {
+            "kind": "lines",
+            "title": "Coverage of the feature catalogue",
+            "unit": "fraction",
+            "x_label": "week",
+            "series": [{"name": "available signals", "x": over_time["week"].to_pylist(), "y": over_time["coverage"].to_pylist()}],
+        },
+        "table": {
+            "columns": ["family", "available", "gaps", {"name": "coverage", "unit": "fraction"}, "signals", "open signals"],
+            "rows": cells,
+        },
+    }
 
 
 def _of_week(rows: pa.Table, week: dt.date | None) -> list[Row]:

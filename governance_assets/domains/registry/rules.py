@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from governance_assets.finding import Finding, Rule
 from governance_assets.policy.registry import RegistryPolicy
+from governance_assets.stats.limits import below
 
 Row = Mapping[str, Any]
 
@@ -81,7 +82,7 @@ PRIMARY_ENGINE_IS_USED = Rule(
 )
 PROMOTION_IS_DECIDED = Rule(
     name="promotion_is_decided",
-    requirement="no challenger that meets all conditions waits, and none is in use without them",
+    requirement="no challenger by another method that meets all conditions waits for a decision",
     remedy="Promote it: register it as incumbent with approver; or register it as retired with the reason among its limitations",
     severity="warn",
     unit="versions",
@@ -92,6 +93,22 @@ DEMO_IS_CURRENT = Rule(
     requirement="the demo shows the newest registered version",
     remedy="Remove what blocks it, named in the message; the next run makes the demo anew",
     sources="B32 B33 B38",
+)
+FEATURES_ARE_COVERED = Rule(
+    name="features_are_covered",
+    requirement="the share of catalogued signals that are available is at least the limit",
+    remedy="Close the gaps that the message names, the named families first",
+    severity="warn",
+    unit="fraction",
+    sources="B31",
+)
+FAMILIES_ARE_CLOSED = Rule(
+    name="families_are_closed",
+    requirement="every named family of gaps is closed",
+    remedy="Connect a source for each family that the message names, and set its signal to available in the catalogue",
+    severity="warn",
+    unit="families",
+    sources="B31",
 )
 
 _STATED = ("engine", "features", "data_sha256", "metrics", "created_at", "intended_use", "limitations")
@@ -186,7 +203,8 @@ def judge_promotion_decisions(rows: pa.Table, policy: RegistryPolicy, partition_
 
 
 def _judge_waiting(model: str, rows: Sequence[Row]) -> Finding:
-    waiting = [row["challenger"] for row in rows if row["decision"] == "promote"]
+    # A refit of the method in use takes over by itself at the next refit; another method waits for somebody to decide.
+    waiting = [row["challenger"] for row in rows if row["decision"] == "promote" and not row["is_refit"]]
     unknown = [f"{row['challenger']} ({row['reason']})" for row in rows if row["decision"] == "unknown"]
     holds = False if waiting else None if unknown else True
     return PROMOTION_IS_DECIDED.judge(model, holds, len(waiting), 0, ", ".join(waiting or unknown))
@@ -201,6 +219,22 @@ def judge_demo_artifacts(rows: pa.Table, policy: RegistryPolicy, partition_key: 
         why = "" if is_current else f"registered {row['registered_version']}, shown {shown}: {row['blocked_by'] or 'not made anew'}"
         findings.append(DEMO_IS_CURRENT.judge(row["model_id"], is_current, why=why))
     return findings or [DEMO_IS_CURRENT.not_applicable("demos", "no media-mix model is registered")]
+
+
+def judge_feature_coverage(rows: pa.Table, policy: RegistryPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
+    """Coverage of the whole catalogue, and the named families."""
+    whole = next((row for row in rows.to_pylist() if row["category"] == "all"), None)
+    if whole is None:
+        return [rule.not_applicable("the catalogue", "no catalogue has arrived") for rule in (FEATURES_ARE_COVERED, FAMILIES_ARE_CLOSED)]
+    limit = policy.min_feature_coverage
+    told = (
+        f"{whole['available']} of {whole['available'] + whole['gaps']} signals; open: {whole['open_signals'].replace(',', ', ') or 'none'}"
+    )
+    families = [name for name in whole["open_families"].split(",") if name]
+    return [
+        FEATURES_ARE_COVERED.judge("the catalogue", not bool(below(whole["coverage"], limit)), whole["coverage"], limit, told),
+        FAMILIES_ARE_CLOSED.judge("the catalogue", not families, len(families), 0, ", ".join(families)),
+    ]
 
 
 def _sorted(rows: pa.Table, *names: str) -> list[Row]:
