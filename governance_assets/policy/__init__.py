@@ -22,6 +22,7 @@ from governance_assets.policy.base import PolicyError, Section
 from governance_assets.policy.calendar import CalendarPolicy
 from governance_assets.policy.calibration import CalibrationPolicy
 from governance_assets.policy.clock import ClockPolicy
+from governance_assets.policy.critics import CriticsPolicy
 from governance_assets.policy.intake import IntakePolicy
 from governance_assets.policy.issues import IssuesPolicy
 from governance_assets.policy.mmm import MmmPolicy
@@ -45,6 +46,7 @@ class Policy(Section):
     allocation: AllocationPolicy = Field(default_factory=AllocationPolicy)
     issues: IssuesPolicy = Field(default_factory=IssuesPolicy)
     registry: RegistryPolicy = Field(default_factory=RegistryPolicy)
+    critics: CriticsPolicy = Field(default_factory=CriticsPolicy)
 
 
 def policy_from(overrides: Mapping[str, Any] | None) -> Policy:

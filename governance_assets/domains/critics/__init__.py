@@ -1,0 +1,1 @@
+"""Critics: would a sceptic accept it?"""
