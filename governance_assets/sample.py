@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from governance_assets import sample_media
+from governance_assets import sample_media, sample_registry
 
 SEED = 1
 """Any seed gives the truth stated here; at this one the calibrated model also passes in every week of the latest closed quarter."""
@@ -148,8 +148,10 @@ def generate(seed: int = SEED) -> Sample:
     }
     media, media_truth = sample_media.generate(media_stream)
     texts |= {"media/media.yaml": sample_media.MEDIA_YAML.encode()} | {f"media/{name}.csv": _csv(table) for name, table in media.items()}
+    governed, governed_truth = sample_registry.generate()
+    texts |= governed
     rejects = [*late_rejects, _UNREADABLE, *first_rejects]
-    truth = _truth(seed, observations, rejects) | {"media": media_truth}
+    truth = _truth(seed, observations, rejects) | {"media": media_truth, "governed": governed_truth}
     return Sample(quantiles, ensemble, observations, _files(quantiles, ensemble), texts, truth)
 
 

@@ -34,6 +34,7 @@ TOP_LEVEL = {
     "finding.py",
     "sample.py",
     "sample_media.py",
+    "sample_registry.py",
 }
 PACKAGES = {
     *("cli", "feeds", "stats", "pages", "policy", "runtime", "runtime/sources", "runtime/alerts", "runtime/alerts/channels"),

@@ -58,6 +58,9 @@ def test_every_week_of_every_artifact_is_recorded(governed: Governed) -> None:
     periods = {row["n"] for row in counted if row["n"] > 1}
     assert len(counted) == 43
     assert periods == {105, 9}
+    weeks = {row["n"] for row in counted if row["n"] > 1}
+    assert len(counted) == 47
+    assert weeks == {105}
     assert governed.sql("SELECT count(*) AS n FROM ledger WHERE kind = 'refusal'") == [{"n": 0}]
 
 
@@ -147,6 +150,7 @@ def test_every_incident_is_listed_and_everything_due_is_recorded(governed: Gover
         {"state": "recorded", "due": "2025-09-22", "n": 7},
         {"state": "recorded", "due": "2025-Q3", "n": 5},
     ]
+    assert due == [{"state": "not_applicable", "due": None, "n": 4}, {"state": "recorded", "due": "2025-09-22", "n": 17}]
 
 
 def test_no_check_row_stays_planned(governed: Governed) -> None:
