@@ -125,6 +125,28 @@ def test_exactly_the_planted_rows_and_files_are_refused(governed: Governed) -> N
     assert "truth.json" in ignored
 
 
+def test_what_is_planted_in_the_governed_files_is_found(governed: Governed) -> None:
+    planted = TRUTH["governed"]
+    failed = governed.sql(
+        """SELECT rule, subject, message FROM findings WHERE is_current AND outcome = 'fail' AND partition_key = '2025-09-22'
+           AND artifact IN ('model_registry', 'feature_coverage', 'allocator_critic', 'integrity_suite', 'critic_summary')"""
+    )
+    by_rule: dict[str, list[str]] = {}
+    for row in failed:
+        by_rule.setdefault(row["rule"], []).append(row["subject"])
+    assert by_rule["model_is_registered"] == planted["unregistered_models"]
+    assert by_rule["roles_are_apart"] == planted["models_whose_validator_approves"]
+    assert by_rule["validation_is_current"] == planted["models_never_validated"]
+    silent = next(row["message"] for row in failed if row["rule"] == "critics_have_run")
+    assert silent.endswith(": " + ", ".join(planted["critics_that_passed_without_running"]))
+    whole = governed.sql("SELECT available, gaps FROM feature_coverage WHERE category = 'all' AND week = '2025-09-22'")[0]
+    assert (whole["available"], whole["available"] + whole["gaps"]) == (planted["features"]["available"], planted["features"]["all"])
+    runs = governed.sql("SELECT run, first_failure FROM integrity_suite")
+    assert {row["run"]: row["first_failure"] for row in runs} == planted["test_runs"]
+    steps = governed.sql("SELECT subject FROM allocator_critic WHERE \"check\" = 'guardrails' AND outcome = 'fail' AND week = '2025-09-22'")
+    assert [row["subject"] for row in steps] == planted["proposals_with_too_large_a_step"]
+
+
 def test_the_planted_delivery_alerts_in_its_week_and_recovers_in_the_next(governed: Governed) -> None:
     cut = TRUTH["cut_delivery"]
     told = f"rule = '{cut['rule']}' AND subject = '{cut['model']}'"

@@ -146,10 +146,28 @@ def test_compaction_is_an_asset_that_changes_no_answer(installed: Path) -> None:
         assert (workspace.history.rows("quantile_forecasts"), workspace.history.ledger()) == before
 
 
+def test_models_are_retrained_on_the_week_that_has_closed() -> None:
+    schedule = defs.get_schedule_def("weekly_retraining")
+    assert schedule.cron_schedule == "0 4 * * 1"
+    asked = schedule(dg.build_schedule_context(scheduled_execution_time=dt.datetime(2025, 11, 10, 4, tzinfo=dt.UTC)))
+    assert asked.partition_key == "2025-11-03"
+    assert {key.to_user_string() for key in asked.asset_selection} >= {"weekly_retraining", "model_registry", "promotion_decisions"}
+
+
+def test_critics_are_rerun_on_the_first_of_the_month() -> None:
+    schedule = defs.get_schedule_def("interim_critics")
+    assert schedule.cron_schedule == "0 6 1 * *"
+    asked = schedule(dg.build_schedule_context(scheduled_execution_time=dt.datetime(2025, 11, 1, 6, tzinfo=dt.UTC)))
+    assert asked.partition_key == "2025-10-27"
+    assert {key.to_user_string() for key in asked.asset_selection} >= {"modeling_reality_critic", "allocator_critic", "critic_summary"}
+
+
 def test_everything_is_on_from_the_start() -> None:
     repository = defs.get_repository_def()
     assert {schedule.name: schedule.default_status for schedule in repository.schedule_defs} == {
         "nightly_open_week": dg.DefaultScheduleStatus.RUNNING,
+        "weekly_retraining": dg.DefaultScheduleStatus.RUNNING,
+        "interim_critics": dg.DefaultScheduleStatus.RUNNING,
         "hourly_health": dg.DefaultScheduleStatus.RUNNING,
         "nightly_compaction": dg.DefaultScheduleStatus.RUNNING,
         "hourly_seal": dg.DefaultScheduleStatus.RUNNING,

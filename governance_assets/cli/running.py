@@ -1,4 +1,4 @@
-"""Commands that compute and show: run, report, ui."""
+"""Commands that compute and show: run, report, ui, batches."""
 
 from __future__ import annotations
 
@@ -93,6 +93,22 @@ def ui(home: Path | None, telemetry: Path | None, port: int) -> None:
     click.echo(f"http://127.0.0.1:{port}  (stop with Ctrl-C)")
     dagster = Path(sys.executable).with_name("dagster")
     os.execv(dagster, [str(dagster), "dev", "-h", "127.0.0.1", "-p", str(port), "-m", "governance_assets.definitions"])
+
+
+@click.command()
+@located
+def batches(home: Path | None, telemetry: Path | None) -> None:
+    """Run the test batches that critics.commands of the policy names; the results land in the telemetry folder."""
+    from governance_assets.runtime.batches import in_order, run_batches
+
+    settings = settings_of(home, telemetry)
+    policy = settings.policy().critics
+    if not policy.commands:
+        raise click.UsageError("critics.commands of the policy names no command; nothing is run by itself")
+    path, is_good = run_batches(in_order(policy.commands, policy.batches), settings.telemetry)
+    click.echo(f"results: {path}")
+    if not is_good:
+        sys.exit(CHECKS_FAILED)
 
 
 def _drain(workspace: Workspace, origin: str) -> None:

@@ -24,6 +24,15 @@ class StructuralCheck(Section):
     roadmap_ref: str = Field(default="", description="Item of the plan under which it is mended; empty for none")
 
 
+class BatchCommand(Section):
+    """A command that is run as one batch of tests."""
+
+    batch: str = Field(min_length=1, description="Name of the batch")
+    command: tuple[str, ...] = Field(min_length=1, description="Program and arguments; no shell reads them")
+    timeout_s: float = Field(default=600.0, gt=0, description="Seconds after which it is ended and counts as an error")
+    memory_mb: int = Field(default=2048, ge=64, description="Address space it may use, in MiB")
+
+
 class CriticName(Section):
     """Another name under which results of a critic arrive."""
 
@@ -72,6 +81,9 @@ class CriticsPolicy(Section):
         source="A37",
         why="order in which batches count; the first that fails fails the suite; others follow by their position",
     )
+    commands: tuple[BatchCommand, ...] = setting(
+        (), unit="commands", source="A37", why="what `governance batches` runs itself; nothing unless it is named here"
+    )
 
     names: tuple[CriticName, ...] = setting(
         (
@@ -101,7 +113,8 @@ class CriticsPolicy(Section):
     @model_validator(mode="after")
     def _is_whole(self) -> CriticsPolicy:
         checks, names = [one.name for one in self.structural_checks], [one.name for one in self.names]
-        for given in (checks, names, self.suites, self.batches, self.flagged):
+        commands = [one.batch for one in self.commands]
+        for given in (checks, names, commands, self.suites, self.batches, self.flagged):
             refuse_repeats(given)
         if not self.suites_low <= self.suites_medium <= self.suites_high:
             raise ValueError("a higher profile must not run fewer suites")

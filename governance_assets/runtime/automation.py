@@ -19,7 +19,16 @@ from governance_assets.runtime.artifact import DECLARATIONS, Declaration
 from governance_assets.runtime.inputs import grain_of, recorded_inputs, used_by
 from governance_assets.runtime.ledger import Input, inputs_text, sha256
 from governance_assets.runtime.partitions import FIRST, PARTITIONS, to_dagster
-from governance_assets.runtime.periods import GRAIN_WORDS, PERIODIC, last_closed, next_period, period_of, periods_between, week_of
+from governance_assets.runtime.periods import (
+    GRAIN_WORDS,
+    PERIODIC,
+    last_closed,
+    last_closed_week,
+    next_period,
+    period_of,
+    periods_between,
+    week_of,
+)
 from governance_assets.runtime.settings import Settings, code_version
 from governance_assets.runtime.workspace import ORIGIN_TAG, Workspace
 
@@ -104,6 +113,37 @@ def _on_calendar(entry: calendar.Schedule, grain: str) -> dg.ScheduleDefinition:
     return due
 
 
+def _of_domain(name: str, domain: str, cron: str, description: str, *, is_closed: bool) -> dg.ScheduleDefinition:
+    """A schedule that records the weekly artifacts of one domain: for the week that has closed, else for the open one."""
+
+    @dg.schedule(
+        name=name,
+        job_name=JOBS["week"],
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
+    def due(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        instant = context.scheduled_execution_time
+        week = (last_closed_week(instant) if is_closed else week_of(instant.date())).isoformat()
+        chosen = [dg.AssetKey(one.name) for one in of_grain("week") if one.contract.domain() == domain]
+        # A run of one named domain takes what is recorded of the others as it is.
+        return dg.RunRequest(run_key=f"{name}/{instant.date()}", partition_key=week, asset_selection=chosen, tags={ORIGIN_TAG: "schedule"})
+
+    return due
+
+
+def domain_schedules() -> list[dg.ScheduleDefinition]:
+    """The weekly retraining (C81) and the monthly rerun of critics (A40)."""
+    rerun = next(one for one in calendar.schedules(Policy().calendar) if one.id == "interim_critics")
+    retrain = "Every Monday at 04:00 UTC: every engine retrained on the week that has closed, and registered as challenger."
+    return [
+        _of_domain("weekly_retraining", "registry", "0 4 * * 1", retrain, is_closed=True),
+        _of_domain(rerun.id, "critics", rerun.cron, f"{rerun.name}, {rerun.time} UTC: the open week.", is_closed=False),
+    ]
+
+
 def schedules() -> list[dg.ScheduleDefinition]:
     """The nightly line of the calibration history (B20), the hourly look at health, and the nightly compaction."""
     append = next(one for one in calendar.schedules(Policy().calendar) if one.id == "calibration_append")
@@ -122,6 +162,7 @@ def schedules() -> list[dg.ScheduleDefinition]:
     return [
         nightly_open_week,
         *review_schedules(),
+        *domain_schedules(),
         dg.ScheduleDefinition(
             name="hourly_health",
             job_name=HEALTH_JOB,
