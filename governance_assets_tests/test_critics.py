@@ -168,7 +168,9 @@ def proposal(**changed: Any) -> list[dict[str, Any]]:
 
 
 def suites(profile: str = "high", week: dt.date = WEEK, **changed: Any) -> dict[str, tuple[str, str]]:
-    table = checked(contracts.AllocatorCritic, facts.allocator_critic(proposal(**changed), [week], CriticsPolicy(profile=profile)))
+    table = checked(
+        contracts.AllocatorCritic, facts.allocator_critic(proposal(**changed), [week], policy_from({"critics": {"profile": profile}}))
+    )
     return {row["check"]: (row["outcome"], row["level"]) for row in table.to_pylist()}
 
 
@@ -210,7 +212,7 @@ def test_profiles_run_one_four_and_six_suites_and_stop_at_the_first_failure() ->
 
 
 def test_lift_and_regret_are_told_beside_the_verdicts() -> None:
-    row = facts.allocator_critic(proposal(), [WEEK], CriticsPolicy()).to_pylist()[0]
+    row = facts.allocator_critic(proposal(), [WEEK], Policy()).to_pylist()[0]
     assert (row["lift"], row["regret"]) == (pytest.approx(0.1), 0.05)
 
 

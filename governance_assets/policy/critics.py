@@ -68,8 +68,6 @@ class CriticsPolicy(Section):
     suites_low: int = setting(1, unit="suites", ge=1, source="A30", why="the first alone")
     suites_medium: int = setting(4, unit="suites", ge=1, source="A30", why="those that judge the proposal itself")
     suites_high: int = setting(6, unit="suites", ge=1, source="A30", why="all of them")
-    max_spend_change: float = setting(0.35, unit="fraction", ge=0, source="A31 R", why="a larger change in one step is a warning")
-    min_platform_spend: float = setting(200.0, unit="currency", ge=0, source="A31 R", why="less buys no learning on a platform")
     max_budget_change: float = setting(0.01, unit="fraction", ge=0, source="P", why="a proposal moves a budget and does not make one")
     max_regret: float = setting(0.10, unit="fraction", ge=0, source="A32 P", why="expected regret over expected profit")
     max_proposal_weeks: int = setting(4, unit="weeks", ge=1, source="P", why="older proposals rest on curves that have moved")

@@ -15,7 +15,7 @@ def modeling_reality_critic(run: Run, policy: Policy, mmm_backtest: Same, model_
 
 
 @artifact(contracts.AllocatorCritic, judge=rules.judge_critic, headline=report.headline_of_critic)
-def allocator_critic(run: Run, policy: CriticsPolicy, allocator_proposals: LandedPast) -> pa.Table:
+def allocator_critic(run: Run, policy: Policy, allocator_proposals: LandedPast) -> pa.Table:
     """One row is one suite of checks of one tenant's newest proposal."""
     return facts.allocator_critic(facts.rows_of(run.connection, allocator_proposals.if_any), run.weeks, policy)
 

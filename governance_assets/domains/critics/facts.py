@@ -26,10 +26,10 @@ from governance_assets.domains.critics.contracts import (
 )
 from governance_assets.finding import Finding
 from governance_assets.policy import CriticsPolicy, Policy
+from governance_assets.stats.rounding import rounded
 
 Row = dict[str, Any]
 
-_DIGITS = 9
 _WEEK = dt.timedelta(days=7)
 _WELL = ("pass", "stable")
 _UNWELL = ("attention", "degraded", "failed")
@@ -82,7 +82,7 @@ def _criticism(week: dt.date, finding: Finding, level: str, policy: CriticsPolic
     }
 
 
-def allocator_critic(proposals: Sequence[Row], weeks: Iterable[dt.date], policy: CriticsPolicy) -> pa.Table:
+def allocator_critic(proposals: Sequence[Row], weeks: Iterable[dt.date], policy: Policy) -> pa.Table:
     """Every suite over the newest proposal of each tenant, as it stood at the end of each asked week."""
     rows = []
     for week in sorted(set(weeks)):
@@ -90,7 +90,7 @@ def allocator_critic(proposals: Sequence[Row], weeks: Iterable[dt.date], policy:
             for suite, finding, level in rules.allocator(proposal, policy):
                 rule = rules.SUITES[suite][0]
                 judged = finding or rule.judge(proposal["subject"], None, why="not run under this profile, or behind a suite that failed")
-                row = _criticism(week, judged, level, policy) | {"lift": proposal["lift"], "regret": proposal["regret"]}
+                row = _criticism(week, judged, level, policy.critics) | {"lift": proposal["lift"], "regret": proposal["regret"]}
                 rows.append(row if finding else row | {"outcome": "not_run"})
     return pa.Table.from_pylist(rows, schema=arrow_schema(AllocatorCritic))
 
@@ -304,8 +304,3 @@ def _timed(week: dt.date, service: str, rows: Sequence[Row]) -> Row:
         "tokens": sum((row["prompt_tokens"] or 0) + (row["completion_tokens"] or 0) for row in rows),
         "cost": rounded(sum(row["cost"] or 0 for row in rows)),
     }
-
-
-def rounded(value: float) -> float:
-    """``value`` to nine significant digits: the last ones differ between processors."""
-    return float(f"{value:.{_DIGITS}g}")

@@ -250,13 +250,13 @@ def _signs(row: Row) -> Finding:
 # ---------------------------------------------------------------- the allocator critic
 
 
-def allocator(proposal: Row, policy: CriticsPolicy) -> Iterator[tuple[Suite, Finding | None, Level]]:
+def allocator(proposal: Row, policy: Policy) -> Iterator[tuple[Suite, Finding | None, Level]]:
     """Every suite in order with its verdict and level; None for those that the profile leaves out or that a failure cut off.
 
     Of the guardrails only spend below the floor of a platform is critical; too large a step is a warning.
     """
-    run, is_cut = policy.run_suites(), False
-    for suite in policy.suites:
+    run, is_cut = policy.critics.run_suites(), False
+    for suite in policy.critics.suites:
         if suite not in run or is_cut:
             yield suite, None, SUITES[suite][1]
             continue
@@ -266,24 +266,29 @@ def allocator(proposal: Row, policy: CriticsPolicy) -> Iterator[tuple[Suite, Fin
         yield suite, found, "WARNING" if is_step else SUITES[suite][1]
 
 
-def _below_floor(proposal: Row, policy: CriticsPolicy) -> list[str]:
-    low = [one for one in proposal["platforms"] if below(one["proposed"], policy.min_platform_spend)]
+def _below_floor(proposal: Row, policy: Policy) -> list[str]:
+    low = [one for one in proposal["platforms"] if below(one["proposed"], policy.allocation.min_platform_spend)]
     return [f"{one['platform']} at {one['proposed']:g}" for one in low]
 
 
-def _suite(suite: Suite, proposal: Row, policy: CriticsPolicy) -> Finding:
+def _suite(suite: Suite, proposal: Row, policy: Policy) -> Finding:
     rule, subject = SUITES[suite][0], proposal["subject"]
     if suite == "guardrails":
         moved = [
             f"{one['platform']} by {one['change']:+.0%}"
             for one in proposal["platforms"]
-            if above(abs(one["change"]), policy.max_spend_change)
+            if above(abs(one["change"]), policy.allocation.max_spend_change)
         ]
         low = _below_floor(proposal, policy)
         return rule.judge(subject, not (moved or low), len(moved) + len(low), 0, "; ".join([*moved, *low]))
     if suite == "currency":
         return rule.judge(subject, len(proposal["currencies"]) == 1, len(proposal["currencies"]), 1, ", ".join(proposal["currencies"]))
-    limits = {"budget": policy.max_budget_change, "lift": 0.0, "regret": policy.max_regret, "age": float(policy.max_proposal_weeks)}
+    limits = {
+        "budget": policy.critics.max_budget_change,
+        "lift": 0.0,
+        "regret": policy.critics.max_regret,
+        "age": float(policy.critics.max_proposal_weeks),
+    }
     value, limit = proposal[suite], limits[suite]
     if value is None:
         return rule.judge(subject, None, None, limit, "the proposal does not state it")

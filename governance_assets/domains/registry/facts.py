@@ -35,12 +35,12 @@ from governance_assets.stats.media_fit import Fit, fit
 from governance_assets.stats.media_results import diagnose, roi
 from governance_assets.stats.media_rows import tenants_from, until
 from governance_assets.stats.media_series import MediaSeries, curves_of, designs
+from governance_assets.stats.rounding import rounded
 
 Row = dict[str, Any]
 
 MEDIA_MIX = "media_mix"
 _SEED = 20251006
-_DIGITS = 6
 _WEEK = dt.timedelta(days=7)
 _DEMO = "demo/"
 _STATES = {
@@ -412,12 +412,12 @@ def _compared(
         "incumbent": incumbent["version"] if incumbent else None,
         "challenger": challenger["version"],
         "is_refit": engines[0] == engines[1],
-        "incumbent_score": rounded(old),
-        "challenger_score": rounded(new),
+        "incumbent_score": _rounded(old),
+        "challenger_score": _rounded(new),
         "n_weeks": len(both),
-        "gain": rounded(gain),
-        "roi_change": rounded(change),
-        "coverage": rounded(coverage),
+        "gain": _rounded(gain),
+        "roi_change": _rounded(change),
+        "coverage": _rounded(coverage),
         **held,
         **decided(held),
     }
@@ -575,6 +575,5 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def rounded(value: Any) -> float | None:
-    """``value`` to six significant digits: the last ones differ between processors; None for what is no finite number."""
-    return float(f"{value:.{_DIGITS}g}") if value is not None and math.isfinite(value) else None
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else rounded(value)
