@@ -202,7 +202,14 @@ def test_models_fitted_here_register_themselves_with_an_incumbent_and_a_challeng
 def decision(crps: float = 0.9, change: float | None = 0.1, inside: int = 24, weeks: int = 26) -> dict[str, Any]:
     """A ridge challenger against a Bayesian incumbent whose CRPS is 1."""
     versions = [
-        {"week": WEEK, "model_id": "media_mix/north", "version": f"{engine}@x", "engine": engine, "status": status, "kind": "media_mix"}
+        {
+            "week": WEEK,
+            "model_id": "media_mix/north",
+            "version": f"{engine}@{monday(77)}",
+            "engine": engine,
+            "status": status,
+            "kind": "media_mix",
+        }
         for engine, status in (("bayes", "incumbent"), ("ridge", "challenger"))
     ]
     predicted = []
@@ -210,8 +217,8 @@ def decision(crps: float = 0.9, change: float | None = 0.1, inside: int = 24, we
         for engine, score in (("bayes", 1.0), ("ridge", crps)):
             row = {"tenant": "north", "engine": engine, "week": WEEK - dt.timedelta(weeks=back), "crps": score, "lower": 0.0, "upper": 1.0}
             predicted.append(row | {"observed": 0.5 if back < inside else 2.0})
-    changes = {} if change is None else {("north", "ridge"): change}
-    return checked(contracts.PromotionDecisions, facts.promotion_decisions(versions, predicted, [], changes, OWN)).to_pylist()[0]
+    moved = [] if change is None else [fitted(monday(77), 1.0, "ridge"), fitted(WEEK, 1.0 + change, "ridge")]
+    return checked(contracts.PromotionDecisions, facts.promotion_decisions(versions, predicted, moved, OWN)).to_pylist()[0]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +258,7 @@ def test_a_refit_of_the_same_method_is_held_by_how_far_its_return_moved(tv: floa
     ]
     span = [WEEK - dt.timedelta(weeks=back) for back in range(26)]
     predicted = [{"tenant": "north", "engine": "bayes", "week": w, "crps": 1.0, "lower": 0, "upper": 1, "observed": 0.5} for w in span]
-    found = facts.promotion_decisions(versions, predicted, [before, after], {}, OWN).to_pylist()[0]
+    found = facts.promotion_decisions(versions, predicted, [before, after], OWN).to_pylist()[0]
     assert (found["is_refit"], found["decision"]) == (True, expected)
     assert found["gain"] == 0
 

@@ -49,7 +49,7 @@ def promotion_decisions(
     registry, predicted, retrained = (
         facts.recorded(run.connection, view.view) for view in (model_registry, media_predictions, weekly_retraining)
     )
-    return facts.promotion_decisions(registry, predicted, retrained, {}, policy)
+    return facts.promotion_decisions(registry, predicted, retrained, policy)
 
 
 @artifact(contracts.DemoArtifacts, judge=rules.judge_demo_artifacts, headline=report.headline_of_demos)

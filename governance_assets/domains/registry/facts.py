@@ -357,16 +357,10 @@ def _is_fallback(row: Row, policy: RegistryPolicy) -> bool | None:
 # ---------------------------------------------------------------- promotions
 
 
-def promotion_decisions(
-    registry: Sequence[Row],
-    predicted: Sequence[Row],
-    retrained: Sequence[Row],
-    changes: Mapping[tuple[str, str], float],
-    policy: RegistryPolicy,
-) -> pa.Table:
+def promotion_decisions(registry: Sequence[Row], predicted: Sequence[Row], retrained: Sequence[Row], policy: RegistryPolicy) -> pa.Table:
     """Every challenger and candidate of the registry against the incumbent of its model.
 
-    ``changes`` has the largest relative change of a channel's ROI between refits, by tenant and engine, where that is recorded.
+    An engine that is not retrained has no ROI over refits: whether that is stable stays unknown.
     """
     scores = {(row["tenant"], row["engine"], row["week"]): row for row in predicted if row["crps"] is not None}
     returns = {(row["tenant"], row["version"]): json.loads(row["roi"]) for row in retrained if row["problem"] is None}
@@ -376,7 +370,7 @@ def promotion_decisions(
         incumbent = next((row for row in versions if row["status"] == "incumbent"), None)
         for row in versions:
             if row["status"] in ("challenger", "candidate") and row["kind"] == MEDIA_MIX:
-                rows.append(_compared(week, incumbent, row, scores, returns, changes, policy))
+                rows.append(_compared(week, incumbent, row, scores, returns, policy))
     return pa.Table.from_pylist(rows, schema=arrow_schema(PromotionDecisions))
 
 
@@ -386,7 +380,6 @@ def _compared(
     challenger: Row,
     scores: Mapping[tuple[str, str, dt.date], Row],
     returns: Mapping[tuple[str, str], Any],
-    changes: Mapping[tuple[str, str], float],
     policy: RegistryPolicy,
 ) -> Row:
     tenant = challenger["model_id"].removeprefix(f"{MEDIA_MIX}/")
@@ -398,7 +391,7 @@ def _compared(
     old, new = (float(np.mean([pair[place]["crps"] for pair in both])) if both else None for place in (0, 1))
     gain = 1 - new / old if old and new is not None else None
     coverage = float(np.mean([new["lower"] <= new["observed"] <= new["upper"] for _, new in both])) if both else None
-    change = _roi_change(tenant, incumbent, challenger, returns, changes)
+    change = _roi_change(tenant, week, incumbent, challenger["engine"], returns)
     # A refit of the same engine is the same method: it need not predict better, only not otherwise.
     least = 0.0 if engines[0] == engines[1] else policy.min_promotion_gain
     held = {
@@ -439,18 +432,14 @@ def _is_sound(coverage: float, policy: RegistryPolicy) -> bool:
 
 
 def _roi_change(
-    tenant: str,
-    incumbent: Row | None,
-    challenger: Row,
-    returns: Mapping[tuple[str, str], Mapping[str, Sequence[float]]],
-    changes: Mapping[tuple[str, str], float],
+    tenant: str, week: dt.date, incumbent: Row | None, engine: str, returns: Mapping[tuple[str, str], Mapping[str, Sequence[float]]]
 ) -> float | None:
-    """Between the incumbent's fit and a refit of the same engine; else what is recorded of the engine's refits."""
-    if incumbent is not None and challenger["engine"] == incumbent["engine"]:
-        before, after = (returns.get((tenant, row["version"])) for row in (incumbent, challenger))
-        if before and after and before.keys() == after.keys():
-            return max(abs(after[name][0] / before[name][0] - 1) for name in before if before[name][0])
-    return changes.get((tenant, challenger["engine"]))
+    """Largest relative change of a channel's ROI from the engine's fit to the incumbent's weeks to its fit to all weeks by now."""
+    fitted_to = incumbent["version"].partition("@")[2] if incumbent else ""
+    before, after = (returns.get((tenant, f"{engine}@{last}")) for last in (fitted_to, week))
+    if not before or not after or before.keys() != after.keys():
+        return None
+    return max((abs(after[name][0] / before[name][0] - 1) for name in before if before[name][0]), default=None)
 
 
 # ---------------------------------------------------------------- demos and features
