@@ -15,6 +15,7 @@ import pytest
 
 from governance_assets.contract import Contract, arrow_schema, conform, violations
 from governance_assets.domains.registry import contracts, facts, report, rules
+from governance_assets.pages.model import page_from
 from governance_assets.policy import Policy, PolicyError, RegistryPolicy, policy_from
 from governance_assets_tests.mmm_data import media_table, monday
 
@@ -388,3 +389,22 @@ def test_a_card_says_who_answers_and_keeps_to_its_folder() -> None:
     assert "| wis | 3.5 |" in card
     assert ".." not in report.card_path(row)
     assert report.card_path(row).startswith("registry/cards/")
+
+
+def test_the_page_and_its_documents_hold_together() -> None:
+    nothing = pa.table(
+        {name: pa.array([], pa.string()) for name in ("artifact", "partition_key", "outcome", "severity", "rule", "subject")}
+    )
+    models = pa.Table.from_pylist(registry([registration()]), arrow_schema(contracts.ModelRegistry))
+    demo = pa.Table.from_pylist([demos([f"bayes@{WEEK}"], [fitted(WEEK)], [])], arrow_schema(contracts.DemoArtifacts))
+    signals = [{"signal_id": "a", "category": "b", "status": "gap", "date": WEEK}]
+    tables = {
+        "model_registry": models,
+        "promotion_decisions": pa.Table.from_pylist([decision()], arrow_schema(contracts.PromotionDecisions)),
+        "demo_artifacts": demo,
+        "feature_coverage": facts.feature_coverage(signals, [WEEK], OWN),
+    }
+    page = page_from(report.page(tables, nothing, dt.datetime(2025, 10, 6, tzinfo=dt.UTC)))
+    linked = {path for section in page.sections for _, path in section.documents}
+    assert linked == set(report.documents(tables, nothing, dt.datetime(2025, 10, 6, tzinfo=dt.UTC)))
+    assert len(page.sections) == 4

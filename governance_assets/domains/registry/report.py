@@ -334,7 +334,6 @@ def _demo_section(demos: pa.Table) -> dict[str, Any]:
             row["demo_version"],
             "pass" if row["demo_version"] == row["registered_version"] else "fail",
             row["blocked_by"],
-            f"registry/demos/{_plain(row['model_id'])}/SUMMARY.md" if row["summary"] else None,
         )
         for row in sorted(_of_week(demos, week), key=lambda row: str(row["model_id"]))
     ]
