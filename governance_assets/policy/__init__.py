@@ -27,6 +27,7 @@ from governance_assets.policy.intake import IntakePolicy
 from governance_assets.policy.issues import IssuesPolicy
 from governance_assets.policy.mmm import MmmPolicy
 from governance_assets.policy.overrides import extra, refusals, without_units
+from governance_assets.policy.plan import PlanPolicy
 from governance_assets.policy.registry import RegistryPolicy
 from governance_assets.policy.skill import SkillPolicy
 from governance_assets.policy.sources import SourcesPolicy
@@ -44,6 +45,7 @@ class Policy(Section):
     skill: SkillPolicy = Field(default_factory=SkillPolicy)
     mmm: MmmPolicy = Field(default_factory=MmmPolicy)
     allocation: AllocationPolicy = Field(default_factory=AllocationPolicy)
+    plan: PlanPolicy = Field(default_factory=PlanPolicy)
     issues: IssuesPolicy = Field(default_factory=IssuesPolicy)
     registry: RegistryPolicy = Field(default_factory=RegistryPolicy)
     critics: CriticsPolicy = Field(default_factory=CriticsPolicy)

@@ -118,7 +118,8 @@ class Declaration:
     """One artifact: its contract, computation, inputs by parameter name, judges, headline and plots.
 
     ``judge`` gets the rows of one partition, the domain's policy, the partition key and the rows recorded before; ``judge_gap``
-    the domain's policy and the days since the artifact's newest entry, when an open partition is recorded.
+    the domain's policy and the days since the artifact's newest entry, when an open partition is recorded. ``in_quiet_weeks`` is for
+    what holds in a week without telemetry too, such as the state of a plan: its weeks have no gaps.
     """
 
     contract: type[Contract]
@@ -129,6 +130,7 @@ class Declaration:
     headline: Headline | None
     plots: Plots | None
     kinds: frozenset[str]
+    in_quiet_weeks: bool = False
 
     @property
     def name(self) -> str:
@@ -171,13 +173,14 @@ def artifact(
     headline: Headline | None = None,
     plots: Plots | None = None,
     kinds: frozenset[str] = frozenset({"python"}),
+    in_quiet_weeks: bool = False,
 ) -> Callable[[Compute], dg.AssetsDefinition]:
     """Declare the computation of ``contract`` as a Dagster asset; inputs are its parameters, by name and annotation."""
 
     def declare(compute: Compute) -> dg.AssetsDefinition:
         if compute.__name__ != contract.artifact:
             raise ValueError(f"{compute.__name__}: an artifact is named as its contract, {contract.artifact}")
-        declaration = Declaration(contract, compute, _inputs(compute), judge, judge_gap, headline, plots, kinds)
+        declaration = Declaration(contract, compute, _inputs(compute), judge, judge_gap, headline, plots, kinds, in_quiet_weeks)
         DECLARATIONS[declaration.name] = declaration
         return _asset(declaration)
 

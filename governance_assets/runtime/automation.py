@@ -366,9 +366,9 @@ def expected_inputs(workspace: Workspace, declaration: Declaration) -> dict[str,
 def _periods(workspace: Workspace, declaration: Declaration, recorded: Mapping[str, Sequence[tuple[str, Input]]]) -> Iterable[str]:
     """The partitions that there ought to be, up to the open one.
 
-    Of an artifact of weeks these are the weeks that its inputs touch. A half-month or quarter in which nothing happened is one
-    nevertheless, from the first that is touched on. Where no input says when (``Whole``, ``OwnPast``, ``Earlier``), they go from
-    the first recorded one, or the newest closed one, on.
+    Of an artifact of weeks these are the weeks that its inputs touch, unless it is declared for quiet weeks too. A half-month or
+    quarter in which nothing happened is one nevertheless, from the first that is touched on. Where no input says when (``Whole``,
+    ``OwnPast``, ``Earlier``), they go from the first recorded one, or the newest closed one, on.
     """
     grain = declaration.contract.grain
     first, last = FIRST[grain], period_of(grain, workspace.as_of)
@@ -380,4 +380,5 @@ def _periods(workspace: Workspace, declaration: Declaration, recorded: Mapping[s
         key for name, kind in telling.items() for source, _ in recorded[name] for key in kind.touches(grain_of(name, kind), source, grain)
     }
     known = sorted(key for key in touched if first <= key <= last)  # files may hold weeks that are not on the calendar
-    return known if grain == "week" or not known else periods_between(grain, known[0], last)
+    has_gaps = grain == "week" and not declaration.in_quiet_weeks
+    return known if has_gaps or not known else periods_between(grain, known[0], last)

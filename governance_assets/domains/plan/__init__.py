@@ -1,0 +1,1 @@
+"""Plan: what is done, what is late, what it costs, and what follows from that?"""
