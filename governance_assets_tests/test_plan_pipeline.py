@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from governance_assets.runtime.artifact import DECLARATIONS
+import governance_assets.definitions  # noqa: F401  (declares the artifacts)
+from governance_assets.contract import WHOLE
+from governance_assets.runtime.artifact import DECLARATIONS, materialize
+from governance_assets.runtime.automation import stale
 from governance_assets.runtime.settings import Settings
 from governance_assets.runtime.workspace import Workspace
 from governance_assets_tests.conftest import write_csv
