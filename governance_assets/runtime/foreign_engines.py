@@ -106,7 +106,8 @@ def run_pymc_marketing(data: WeeklyData, *, seed: int, limits: Limits | None = N
         "season_order": data.season_order,
         "seed": seed,
     }
-    told = run_limited([interpreter, str(_SCRIPT)], json.dumps(given), limits or Limits())
+    # Isolated: the script's folder and PYTHONPATH hold modules of ours that would stand before its own (``calendar.py``).
+    told = run_limited([interpreter, "-I", str(_SCRIPT)], json.dumps(given), limits or Limits())
     try:
         found = json.loads(told.splitlines()[-1])
     except (IndexError, json.JSONDecodeError) as error:
