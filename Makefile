@@ -35,7 +35,7 @@ $(VENV)/installed-bench: $(VENV)/installed-dev
 	@$(PIP) install -e '.[bench]' && touch $@
 
 demo: $(VENV)/installed
-	@$(BIN)/governance run --telemetry data/sample
+	@$(BIN)/governance run --telemetry data/sample --quarter latest
 
 test: $(VENV)/installed-dev
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile

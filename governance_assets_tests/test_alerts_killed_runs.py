@@ -25,12 +25,12 @@ import os, signal, sys
 from governance_assets.cli import main
 from governance_assets.runtime import artifact
 told, materialize = sys.argv[1], artifact.materialize
-def killed(declaration, *rest):
-    if declaration.name == "forecast_scores":
+def killed(declarations, *rest):
+    if [one.name for one in declarations] == ["forecast_scores"]:
         if told == "after the commit":
-            materialize(declaration, *rest)
+            materialize(declarations, *rest)
         os.kill(os.getpid(), signal.SIGKILL)
-    return materialize(declaration, *rest)
+    return materialize(declarations, *rest)
 artifact.materialize = killed
 main(["run"])
 """

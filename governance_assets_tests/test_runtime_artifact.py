@@ -222,7 +222,8 @@ def test_rows_of_a_week_that_was_not_asked_for_are_refused_and_not_dropped(toys)
     stray = replace(
         DECLARATIONS["toys"], compute=lambda run: wide(replace(run, partition_keys=(*run.partition_keys, "2021-11-01"))), inputs={}
     )
-    judged = materialize(with_signature(stray, wide), workspace, "run", [WEEKS[0].isoformat()], {})
+    declared = with_signature(stray, wide)
+    judged = materialize([declared], workspace, "run", [WEEKS[0].isoformat()], {})[declared.name]
     assert [(one.rows, one.findings[0].outcome) for one in judged] == [(None, "fail")]
     assert "2021-11-01" in judged[0].findings[0].message
 

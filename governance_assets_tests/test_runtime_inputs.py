@@ -144,7 +144,7 @@ class Works:
         self.labels = ["one"]
 
     def make(self, name: str, *keys: str) -> None:
-        materialize(DECLARATIONS[name], self.workspace, f"run of {name}", keys, {})
+        materialize([DECLARATIONS[name]], self.workspace, f"run of {name}", keys, {})
 
     def stale(self, name: str) -> list[str]:
         return stale(self.workspace, DECLARATIONS[name])

@@ -72,7 +72,7 @@ class Installation:
     def record(self, names: Sequence[str], keys: Sequence[str] = WEEKS, as_of: str | None = None) -> None:
         with self.workspace(as_of) as workspace:
             for name in names:
-                materialize(DECLARATIONS[name], workspace, f"run from {names[0]}", ["all"] if name in INTAKE else keys, {})
+                materialize([DECLARATIONS[name]], workspace, f"run from {names[0]}", ["all"] if name in INTAKE else keys, {})
 
     def replay(self, artifact: str, key: str | None = None, revision: int | None = None, is_anyway: bool = False) -> list[Replayed]:
         with self.workspace() as workspace:

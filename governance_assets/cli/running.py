@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @located
 @click.option("--week", help="One week, any of its days: 2025-11-03.")
-@click.option("--quarter", help="One quarter with its half-months and weeks: 2025-Q4.")
+@click.option("--quarter", help="One quarter with its half-months and weeks: 2025-Q4, or latest for the newest that is closed.")
 @click.option("--from", "first", help="First week, any of its days.")
 @click.option("--to", "last", help="Last week, any of its days.")
 @click.option("--select", help="Names of artifacts, separated by commas.")
@@ -47,19 +47,21 @@ def run(
     start = stopwatch()
     from governance_assets.definitions import build
     from governance_assets.runtime import batch
+    from governance_assets.runtime.overview import states
     from governance_assets.runtime.workspace import Workspace
 
     click.echo(f"load: {stopwatch() - start:.1f} s")
-    asked = batch.Asked.parse(week=week, quarter=quarter, first=first, last=last, select=select)
     with Workspace(settings) as workspace:
+        asked = batch.Asked.parse(week=week, quarter=quarter, first=first, last=last, select=select, as_of=workspace.as_of)
         done = batch.run(workspace, build(workspace), asked, command=" ".join(["governance", *sys.argv[1:]]), say=click.echo)
         with done.phase("seal", click.echo):
             batch.seal_run(workspace, done, click.echo)
         with done.phase("alerts", click.echo):
             _drain(workspace, "run")
         with done.phase("pages", click.echo):
-            index = batch.write_report(workspace)
-        has_failed_checks = batch.print_summary(workspace)
+            shown = states(workspace)
+            index = batch.write_report(workspace, shown)
+        has_failed_checks = batch.print_summary(workspace, shown)
         click.echo(f"site: {index}")
     if not done.is_success:
         sys.exit(FAILED)
@@ -74,9 +76,10 @@ def report(home: Path | None, telemetry: Path | None, show: bool) -> None:
     """Write the site from the history."""
     import governance_assets.definitions  # noqa: F401  (declares the artifacts the site is made of)
     from governance_assets.runtime import batch
+    from governance_assets.runtime.overview import states
 
     with workspace_at(home, telemetry) as workspace:
-        index = batch.write_report(workspace)
+        index = batch.write_report(workspace, states(workspace))
     click.echo(f"site: {index}")
     if show:
         webbrowser.open(index.as_uri())

@@ -182,9 +182,27 @@ def artifact(
             raise ValueError(f"{compute.__name__}: an artifact is named as its contract, {contract.artifact}")
         declaration = Declaration(contract, compute, _inputs(compute), judge, judge_gap, headline, plots, kinds, in_quiet_weeks)
         DECLARATIONS[declaration.name] = declaration
-        return _asset(declaration)
+        return _asset(declaration.name, [declaration])
 
     return declare
+
+
+def artifacts(
+    name: str,
+    contracts: Sequence[type[Contract]],
+    compute_of: Callable[[str], Compute],
+    *,
+    judge: Judge | None = None,
+    headline: Headline | None = None,
+    kinds: frozenset[str] = frozenset({"python"}),
+) -> dg.AssetsDefinition:
+    """Declare artifacts that are made alike, by one op and in one transaction; ``compute_of`` gives the computation of each by its name."""
+    declared = [
+        Declaration(contract, compute := compute_of(contract.artifact), _inputs(compute), judge, None, headline, None, kinds)
+        for contract in contracts
+    ]
+    DECLARATIONS.update({one.name: one for one in declared})
+    return _asset(name, declared)
 
 
 def _inputs(compute: Compute) -> dict[str, type[View]]:
@@ -195,16 +213,20 @@ def _inputs(compute: Compute) -> dict[str, type[View]]:
 # ---------------------------------------------------------------- compute, validate, judge, commit: no Dagster below
 
 
-def materialize(declaration: Declaration, workspace: Workspace, run_id: str, keys: Sequence[str], tags: Mapping[str, str]) -> list[Judged]:
-    """Compute, validate, judge and commit the asked partitions in one history transaction.
+def materialize(
+    declarations: Sequence[Declaration], workspace: Workspace, run_id: str, keys: Sequence[str], tags: Mapping[str, str]
+) -> dict[str, list[Judged]]:
+    """Compute, validate, judge and commit the asked partitions of artifacts of one grain in one history transaction.
 
     An artifact that reads its own past takes one transaction a partition: each sees what those before it became.
     """
-    done = []
-    for some in [[key] for key in sorted(keys)] if declaration.reads_own_past else [keys]:
-        entries = computed(declaration, workspace, run_id, some)
+    done: dict[str, list[Judged]] = {one.name: [] for one in declarations}
+    reads_own = any(one.reads_own_past for one in declarations)
+    for some in [[key] for key in sorted(keys)] if reads_own else [keys]:
+        entries = [entry for one in declarations for entry in computed(one, workspace, run_id, some)]
         receipts = workspace.history.commit(entries, workspace.provenance(run_id, tags))
-        done += [Judged(one.partition_key, one.rows, one.findings, receipt) for one, receipt in zip(entries, receipts, strict=True)]
+        for one, receipt in zip(entries, receipts, strict=True):
+            done[one.contract.artifact].append(Judged(one.partition_key, one.rows, one.findings, receipt))
     return done
 
 
@@ -375,26 +397,15 @@ class _Inputs:
 # ---------------------------------------------------------------- what Dagster sees
 
 
-def _asset(declaration: Declaration) -> dg.AssetsDefinition:
-    contract = declaration.contract
-    grain = contract.grain
+def _asset(name: str, declarations: Sequence[Declaration]) -> dg.AssetsDefinition:
+    """One op for ``declarations``, which have one grain; several are computed from one reading and committed at once."""
+    grain = declarations[0].contract.grain
     partitions = PARTITIONS[grain]
-    spec = dg.AssetSpec(
-        contract.artifact,
-        deps=[dependency(name, grain_of(name, declaration.inputs[name]), grain) for name in declaration.edges],
-        group_name=contract.domain(),
-        description=inspect.getdoc(contract),
-        owners=[f"team:{contract.owner}"],
-        kinds=set(declaration.kinds),
-        partitions_def=partitions,
-        metadata={"dagster/column_schema": column_schema(contract), "dagster/table_name": contract.artifact},
-        tags={"governance/grain": contract.grain},
-    )
 
     @dg.multi_asset(
-        name=contract.artifact,
-        specs=[spec],
-        check_specs=checks.specs(contract.artifact, partitions),
+        name=name,
+        specs=[_spec(one) for one in declarations],
+        check_specs=[check for one in declarations for check in checks.specs(one.name, partitions)],
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run() if partitions else None,
         required_resource_keys={"workspace"},
@@ -402,14 +413,33 @@ def _asset(declaration: Declaration) -> dg.AssetsDefinition:
     def op(context: dg.AssetExecutionContext) -> Iterator[Any]:
         workspace: Workspace = context.resources.workspace
         keys = [from_dagster(grain, key) for key in context.partition_keys] if partitions else [WHOLE]
-        is_selected = context.asset_key_for_output(contract.artifact) in context.selected_asset_keys
-        act = materialize if is_selected else rejudge
-        judged = act(declaration, workspace, context.run_id, keys, context.run.tags)
-        if is_selected:
-            yield from _materializations(context, declaration, workspace, judged)
-        yield from _evaluations(context, declaration, judged)
+        asked = [one for one in declarations if dg.AssetKey(one.name) in context.selected_asset_keys]
+        checked = {key.asset_key.to_user_string() for key in context.selected_asset_check_keys}
+        made = materialize(asked, workspace, context.run_id, keys, context.run.tags) if asked else {}
+        for one in declarations:
+            if one.name in made:
+                yield from _materializations(context, one, workspace, made[one.name])
+            elif one.name in checked:
+                made[one.name] = rejudge(one, workspace, context.run_id, keys, context.run.tags)
+            if one.name in checked:
+                yield from _evaluations(context, one, made[one.name])
 
     return op
+
+
+def _spec(declaration: Declaration) -> dg.AssetSpec:
+    contract = declaration.contract
+    return dg.AssetSpec(
+        contract.artifact,
+        deps=[dependency(name, grain_of(name, declaration.inputs[name]), contract.grain) for name in declaration.edges],
+        group_name=contract.domain(),
+        description=inspect.getdoc(contract),
+        owners=[f"team:{contract.owner}"],
+        kinds=set(declaration.kinds),
+        partitions_def=PARTITIONS[contract.grain],
+        metadata={"dagster/column_schema": column_schema(contract), "dagster/table_name": contract.artifact},
+        tags={"governance/grain": contract.grain},
+    )
 
 
 def column_schema(contract: type[Contract]) -> dg.TableSchema:
@@ -471,7 +501,7 @@ def _metadata(declaration: Declaration, workspace: Workspace, one: Judged) -> di
 
 
 def _evaluations(context: dg.AssetExecutionContext, declaration: Declaration, judged: Sequence[Judged]) -> Iterator[Any]:
-    for check in sorted(context.selected_asset_check_keys):
+    for check in sorted(key for key in context.selected_asset_check_keys if key.asset_key == dg.AssetKey(declaration.name)):
         for one in judged:
             partition = event_key(declaration.contract.grain, one.partition_key)
             yield checks.evaluation(declaration.name, check.name, one.findings, partition)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from governance_assets.pages.model import ArtifactState
 from governance_assets.pages.site import DOCUMENTS
 from governance_assets.pages.wording import VERDICTS, count, figure, instant
 from governance_assets.runtime import clock
@@ -32,7 +33,7 @@ from governance_assets.runtime.automation import (
     stale,
 )
 from governance_assets.runtime.instance import opened
-from governance_assets.runtime.overview import documents, site, states
+from governance_assets.runtime.overview import site
 from governance_assets.runtime.partitions import FIRST
 from governance_assets.runtime.periods import (
     GRAIN_WORDS,
@@ -75,8 +76,14 @@ class Asked:
         first: str | None = None,
         last: str | None = None,
         select: str | None = None,
+        as_of: dt.datetime | None = None,
     ) -> "Asked":
-        """From the options of ``governance run``. Raises SettingsError naming the option that is wrong."""
+        """From the options of ``governance run``; the quarter ``latest`` is the newest one that is closed at ``as_of``.
+
+        Raises SettingsError naming the option that is wrong.
+        """
+        if quarter == "latest" and as_of is not None:
+            quarter = last_closed_quarter(as_of)
         if sum(option is not None for option in (week, quarter, first or last)) > 1:
             raise SettingsError("--week, --quarter and --from/--to exclude each other; name one of them")
         names = tuple(part.strip() for part in select.split(",")) if select else None
@@ -205,9 +212,10 @@ class _Batch:
         last = period_of(grain, self.workspace.as_of)
         wanted = [key for key in asked.periods[grain] if FIRST[grain] <= key <= last]
         if wanted:
-            # What reads the past needs the past: earlier periods that were never recorded come along.
+            # What reads the past needs the past: earlier periods of it that were never recorded come along.
+            read = {name for one in chosen for name, kind in one.inputs.items() if kind.is_past}
             for one in chosen:
-                if not one.reads_past or one.reads_own_past:
+                if one.name in read:
                     recorded = self.workspace.history.heads(one.name)
                     earlier = [key for key in stale(self.workspace, one) if key < wanted[0] and key not in recorded]
                     self._ranges(grain, [one.name], earlier)
@@ -239,19 +247,19 @@ def _monday(text: str, option: str) -> dt.date:
         raise SettingsError(f"{option}: found {text!r}, expected an ISO date; write it as 2025-11-03") from None
 
 
-def write_report(workspace: Workspace) -> Path:
-    """Write the site; returns the path of its front page."""
-    write_documents(workspace.settings.site() / DOCUMENTS, documents(workspace))
-    return write_site(workspace.settings.site(), site(workspace))
+def write_report(workspace: Workspace, shown: tuple[ArtifactState, ...]) -> Path:
+    """Write the site with the states ``shown`` on its front page; returns the path of that."""
+    pages, documents = site(workspace, shown)
+    write_documents(workspace.settings.site() / DOCUMENTS, documents)
+    return write_site(workspace.settings.site(), pages)
 
 
-def print_summary(workspace: Workspace) -> bool:
+def print_summary(workspace: Workspace, shown: tuple[ArtifactState, ...]) -> bool:
     """Print one line an artifact, then what failed, then what was refused. True when a check failed."""
     from rich.table import Table
     from rich.text import Text
 
     out = console()
-    shown = states(workspace)
     out.print(f"as of {instant(workspace.as_of)}; latest closed quarter {last_closed_quarter(workspace.as_of)}", style="bold")
     summary = Table("artifact", "partition", "recorded", "rows", "verdict", "headline figure", box=None, pad_edge=False)
     for state in shown:

@@ -134,6 +134,27 @@ class History:
                 states[row["partition_key"]] = state_after(states.get(row["partition_key"]), row)
         return {key: state.head for key, state in sorted(states.items()) if state.head is not None}
 
+    def heads_by_artifact(self) -> dict[str, dict[str, Head]]:
+        """The newest revision of each partition of every artifact, by artifact, then by partition key in order."""
+        states: dict[tuple[str, str], State] = {}
+        with self._store.transaction():
+            for row in self._store.dicts(newest_entries("true"), []):
+                address = row["artifact"], row["partition_key"]
+                states[address] = state_after(states.get(address), row)
+        found: dict[str, dict[str, Head]] = {}
+        for (artifact, key), state in sorted(states.items()):
+            if state.head is not None:
+                found.setdefault(artifact, {})[key] = state.head
+        return found
+
+    def restatements(self) -> dict[str, int]:
+        """How often closed partitions of each artifact were restated; artifacts without any are left out."""
+        with self._store.transaction():
+            found = self._store.query(
+                "SELECT artifact, count(*) FROM history.ledger WHERE kind = 'restatement' GROUP BY artifact"
+            ).fetchall()
+        return {str(artifact): int(count) for artifact, count in found}
+
     def revisions(self, artifact: str | type[Contract]) -> pa.Table:
         """Every row that was ever recorded of an artifact, with ``partition_key`` and ``revision``, in no particular order."""
         name = _name(artifact) or ""

@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from governance_assets.contract import WHOLE
 from governance_assets.domains import FLOW
@@ -33,22 +32,27 @@ RECENT = 26
 
 def states(workspace: Workspace) -> tuple[ArtifactState, ...]:
     """One state an artifact, in the order of the domains."""
-    return tuple(_state(workspace, declaration) for declaration in DECLARATIONS.values())
+    history = workspace.history
+    heads, findings, restated = history.heads_by_artifact(), _findings(history.findings()), history.restatements()
+    return tuple(
+        _state(workspace, one, heads.get(one.name, {}), findings.get(one.name, {}), restated.get(one.name, 0))
+        for one in DECLARATIONS.values()
+    )
 
 
-def _findings_of(history: History, artifact: str) -> dict[str, tuple[Finding, ...]]:
-    """The findings that hold now, by partition."""
-    found: dict[str, list[Finding]] = {}
-    rows = history.findings(artifact)
-    for key, finding in zip(rows["partition_key"].to_pylist(), findings_of(rows), strict=True):
-        found.setdefault(key, []).append(finding)
-    return {key: tuple(values) for key, values in found.items()}
+def _findings(rows: pa.Table) -> dict[str, dict[str, list[Finding]]]:
+    """The findings that hold now, by artifact and partition."""
+    found: dict[str, dict[str, list[Finding]]] = {}
+    addresses = zip(rows["artifact"].to_pylist(), rows["partition_key"].to_pylist(), strict=True)
+    for (artifact, key), finding in zip(addresses, findings_of(rows), strict=True):
+        found.setdefault(artifact, {}).setdefault(key, []).append(finding)
+    return found
 
 
-def _state(workspace: Workspace, declaration: Declaration) -> ArtifactState:
+def _state(
+    workspace: Workspace, declaration: Declaration, heads: Mapping[str, Head], findings: Mapping[str, list[Finding]], restatements: int
+) -> ArtifactState:
     history, contract = workspace.history, declaration.contract
-    heads = history.heads(declaration.name)
-    findings = _findings_of(history, declaration.name)
     base: dict[str, Any] = {
         "artifact": declaration.name,
         "domain": contract.domain(),
@@ -68,10 +72,10 @@ def _state(workspace: Workspace, declaration: Declaration) -> ArtifactState:
         is_open=workspace.is_open(contract.grain, shown) if shown != WHOLE else False,
         rows=head.row_count if head else None,
         headline=_headline(declaration, rows),
-        findings=findings.get(shown, ()),
+        findings=tuple(findings.get(shown, ())),
         recorded_at=head.recorded_at if head else None,
         revision=head.revision if head else None,
-        restatements=_restatements(history, declaration.name),
+        restatements=restatements,
         partitions=len(heads),
         recent=tuple((key, verdict_of(findings.get(key, ()))) for key in keys[-RECENT:]) if shown != WHOLE else (),
     )
@@ -91,14 +95,8 @@ def _headline(declaration: Declaration, rows: pa.Table | None) -> str:
     return f"{name.replace('_', ' ')} {figure(value, unit)}"
 
 
-def _restatements(history: History, artifact: str) -> int:
-    kinds = history.ledger(artifact)["kind"]
-    return int(pc.sum(pc.equal(kinds, "restatement")).as_py() or 0)
-
-
-def site(workspace: Workspace) -> dict[str, str]:
-    """Every page of the static site by its file name."""
-    shown = states(workspace)
+def site(workspace: Workspace, shown: tuple[ArtifactState, ...]) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Every page of the static site by its file name, the states ``shown`` on its front, and every document by its path beside them."""
     front = Front(
         as_of=workspace.as_of,
         states=shown,
@@ -106,23 +104,22 @@ def site(workspace: Workspace) -> dict[str, str]:
         questions={domain: _question(domain) for domain in {state.domain for state in shown}},
         provenance=(("policy", workspace.policy_sha256[:12]), *_ledger_head(workspace.history)),
     )
-    found = {name: module for name in FLOW if hasattr(module := _part(name, "report"), "page")}
-    pages = {
-        name: module.page(_tables(workspace.history, name), workspace.history.findings(), workspace.as_of) for name, module in found.items()
-    }
+    findings = workspace.history.findings()
+    pages: dict[str, Any] = {}
+    documents: dict[str, bytes] = {}
+    for name in FLOW:
+        module = _part(name, "report")
+        if module is None:
+            continue
+        told = _tables(workspace.history, name), findings, workspace.as_of
+        if hasattr(module, "page"):
+            pages[name] = module.page(*told)
+        if hasattr(module, "documents"):
+            made = module.documents(*told)
+            documents |= {path: text.encode() if isinstance(text, str) else text for path, text in made.items()}
     rules = {name: rules_of(module) for name in FLOW if (module := _part(name, "rules")) is not None}
     catalogue = Catalogue([declaration.contract for declaration in DECLARATIONS.values()], workspace.policy, rules)
-    return build(front, pages, catalogue, _rejected(workspace.history))
-
-
-def documents(workspace: Workspace) -> dict[str, bytes]:
-    """Every file that a domain's ``report.documents`` makes for readers, by its path below the site's folder of documents."""
-    found: dict[str, bytes] = {}
-    for name in FLOW:
-        if hasattr(module := _part(name, "report"), "documents"):
-            made = module.documents(_tables(workspace.history, name), workspace.history.findings(), workspace.as_of)
-            found |= {path: text.encode() if isinstance(text, str) else text for path, text in made.items()}
-    return found
+    return build(front, pages, catalogue, _rejected(workspace.history)), documents
 
 
 def _part(domain: str, part: str) -> ModuleType | None:

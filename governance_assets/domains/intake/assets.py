@@ -1,11 +1,12 @@
 """Assets of intake: the manifest of each feed, and what was refused."""
 
-import dagster as dg
+from collections.abc import Callable
+
 import pyarrow as pa
 
 from governance_assets.domains.intake import contracts, facts, rules
 from governance_assets.policy import IntakePolicy
-from governance_assets.runtime.artifact import Run, artifact
+from governance_assets.runtime.artifact import Run, artifact, artifacts
 
 
 @artifact(contracts.QuantileForecasts, judge=rules.judge_manifest, headline=rules.headline, kinds=frozenset({"parquet"}))
@@ -32,18 +33,23 @@ def media_weekly(run: Run) -> pa.Table:
     return run.intake().manifests["media_weekly"]
 
 
-def _record_feed(name: str) -> dg.AssetsDefinition:
-    """The manifest of a record feed as an asset; one row is one file of the feed that landed."""
+def _manifest(name: str) -> Callable[[Run], pa.Table]:
+    """What makes the manifest of a record feed; one row is one file of the feed that landed."""
 
     def manifest(run: Run) -> pa.Table:
         return run.intake().manifests[name]
 
-    manifest.__name__ = name
-    contract = contracts.RECORD_MANIFESTS[name]
-    return artifact(contract, judge=rules.judge_manifest, headline=rules.headline, kinds=frozenset({"parquet"}))(manifest)
+    return manifest
 
 
-globals().update({name: _record_feed(name) for name in contracts.RECORD_MANIFESTS})
+record_feeds = artifacts(
+    "record_feeds",
+    list(contracts.RECORD_MANIFESTS.values()),
+    _manifest,
+    judge=rules.judge_manifest,
+    headline=rules.headline,
+    kinds=frozenset({"parquet"}),
+)
 
 
 @artifact(contracts.MediaSeries, judge=rules.judge_media, headline=rules.headline_tenants)
