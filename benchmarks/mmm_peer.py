@@ -3,7 +3,8 @@
     GOVERNANCE_PYMC_PYTHON=.venv-pymc/bin/python python -m benchmarks.mmm_peer [--example pymc_example.csv]     (make mmm-peer)
 
 Both fit PyMC-Marketing's default model with its own priors to the same weeks, four chains of nutpie there, and predict the weeks after.
-Data are synthetic tenants of two shapes and, where named, PyMC-Marketing's public example file. Seconds are CPU seconds of one fit, ours
+Data are synthetic tenants of two shapes and, where named, PyMC-Marketing's public example file. A grid of 16 × 16 is the engine's
+default; where data are strong it blurs the curve, and the refined one is held against the peer. Seconds are CPU seconds of one fit, ours
 from data to draws, theirs without the time to build and compile the model. Ends with 1 where medians differ by more than 3 %, bounds of
 90 % intervals by more than 5 %, or CRPS is more than 1.02 times theirs.
 """
@@ -38,9 +39,11 @@ from governance_assets_tests.media_examples import tenant
 
 HELD_OUT, WAVES = 13, 2
 MOST_MEDIAN, MOST_BOUND, MOST_CRPS = 0.03, 0.05, 1.02
+# Curves, pilot rounds, whether it is the peer's model: only such a one must agree with it, the averaged one differs on purpose.
 OURS = {
-    "logistic 16 × 16": (CurvePriors(curves=("logistic",)), 0),
-    "averaged, refined": (CurvePriors(carryover_points=12, curve_points=8), 1),
+    "logistic 16 × 16": (CurvePriors(curves=("logistic",)), 0, False),
+    "logistic, refined": (CurvePriors(curves=("logistic",), carryover_points=16, curve_points=8), 1, True),
+    "averaged, refined": (CurvePriors(carryover_points=12, curve_points=8), 1, False),
 }
 
 
@@ -95,7 +98,8 @@ def ours(data: Data, curves: CurvePriors, rounds: int) -> dict[str, Any]:
     totals = contribution_draws(found).reshape(*found.noise.shape, -1)
     ahead = predict(found, np.arange(data.train, weeks)).samples(1)
     roi = np.quantile(roi_draws(found), [0.05, 0.5, 0.95], axis=0)
-    return {"seconds": seconds, "ess": float(bulk_ess(totals).min()), "roi": roi, "ahead": ahead}
+    coefficients = float(bulk_ess(found.coefficients[:, :, : len(channels)]).min())
+    return {"seconds": seconds, "ess": float(bulk_ess(totals).min()), "ess_coefficient": coefficients, "roi": roi, "ahead": ahead}
 
 
 def compare(data: Data, rounds: int) -> tuple[list[list[str]], bool]:
@@ -103,18 +107,18 @@ def compare(data: Data, rounds: int) -> tuple[list[list[str]], bool]:
     theirs_roi, observed = np.quantile(np.array(theirs["roi"]), [0.05, 0.5, 0.95], axis=0), data.target[data.train :]
     theirs_crps = float(crps(observed, np.array(theirs["ahead"]), "fair").mean())
     label = f"PyMC-Marketing {theirs['version']}"
-    rows, holds = [[data.name, label, f"{theirs['seconds']:.1f}", f"{theirs['ess']:.0f}", "1", "1", "", "", "1"]], True
-    for name, (curves, refinements) in OURS.items():
+    rows, holds = [[data.name, label, f"{theirs['seconds']:.1f}", f"{theirs['ess']:.0f}", "1", "1", "1", "", "", "1"]], True
+    for name, (curves, refinements, is_same) in OURS.items():
         runs = [ours(data, curves, refinements) for _ in range(rounds + 1)][1:]
         seconds, found = float(np.median([run["seconds"] for run in runs])), runs[0]
         gap = np.abs(found["roi"] / theirs_roi - 1)
         ratio = float(crps(observed, found["ahead"], "fair").mean()) / theirs_crps
         median, bound = float(gap[1].max()), float(gap[[0, 2]].max())
-        if not refinements:
-            # Only this one is the same model; the averaged one differs on purpose.
+        if is_same:
             holds = holds and median <= MOST_MEDIAN and bound <= MOST_BOUND and ratio <= MOST_CRPS
-        speed = (found["ess"] / seconds) / (theirs["ess"] / theirs["seconds"])
-        figures = [f"{theirs['seconds'] / seconds:.0f}", f"{speed:.0f}", f"{100 * median:.1f}", f"{100 * bound:.1f}", f"{ratio:.3f}"]
+        faster = theirs["seconds"] / seconds
+        speeds = [f"{faster * found[ess] / theirs[ess]:.0f}" for ess in ("ess", "ess_coefficient")]
+        figures = [f"{faster:.0f}", *speeds, f"{100 * median:.1f}", f"{100 * bound:.1f}", f"{ratio:.3f}"]
         rows.append([data.name, name, f"{seconds:.3f}", f"{found['ess']:.0f}", *figures])
     return rows, holds
 
@@ -128,7 +132,18 @@ def main() -> int:
         sys.exit("GOVERNANCE_PYMC_PYTHON names no interpreter with pymc-marketing and nutpie; `make mmm-peer` makes one")
     sets = [synthetic(2, 179), synthetic(5, 208), *([example(given.example)] if given.example else [])]
     found = [compare(data, given.rounds) for data in sets]
-    header = ["data", "engine", "CPU s", "least ESS", "× fewer s", "× ESS/s", "median off, %", "bounds off, %", "× CRPS"]
+    header = [
+        "data",
+        "engine",
+        "CPU s",
+        "least ESS",
+        "× fewer s",
+        "× ESS/s",
+        "× of coefficients",
+        "median off, %",
+        "bounds off, %",
+        "× CRPS",
+    ]
     print_table(header, [row for rows, _ in found for row in rows])
     return int(not all(holds for _, holds in found))
 

@@ -93,7 +93,8 @@ def run_limited(command: Sequence[str], given: str, limits: Limits) -> str:
 
 
 def run_pymc_marketing(data: WeeklyData, *, seed: int, limits: Limits | None = None, python: str | None = None) -> dict[str, Any]:
-    """Fit PyMC-Marketing's default model; its answer as it comes: seconds, version, least ESS, draws of ROI, samples of later weeks."""
+    """Fit PyMC-Marketing's default model; its answer as it comes: seconds, version, least ESS of contributions and of
+    coefficients, draws of ROI, samples of later weeks."""
     interpreter = python or os.environ.get(PYTHON_VARIABLE)
     if not interpreter:
         raise ForeignEngineError(f"{PYTHON_VARIABLE} is not set; name an interpreter that has pymc-marketing and nutpie")

@@ -47,6 +47,7 @@ def fit(given: Mapping[str, Any]) -> dict[str, Any]:
         "version": pymc_marketing.__version__,
         "seconds": seconds,
         "ess": float(arviz.ess(sums).to_array().min()),
+        "ess_coefficient": float(arviz.ess(model.idata, var_names=["saturation_beta"])["saturation_beta"].min()),
         "roi": roi.tolist(),
         "ahead": drawn[:, ::4].tolist(),
     }
