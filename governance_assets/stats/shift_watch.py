@@ -28,7 +28,7 @@ _CLIP = 2.5
 _SHRINKAGE_WEEKS = 13
 _MOST_AUTOCORRELATION = 0.8
 # Tails by their degrees of freedom: the deviation of such noise, clipped as above, in units of its scale; and the limit for it.
-_TAILS = ((4.0, 1.22918, 3.85), (8.0, 1.11709, 2.50), (math.inf, 1.01096, 1.50))
+_TAILS = ((4.0, 1.22918, 3.95), (8.0, 1.11709, 2.60), (math.inf, 1.01096, 1.50))
 _LIMIT_PER_AUTOCORRELATION, _AUTOCORRELATION_KNEE = 3.5, 0.3
 # What few weeks of reference leave uncertain of their spread and autocorrelation.
 _LIMIT_PER_INVERSE_WEEK = 25.0
