@@ -168,7 +168,7 @@ class Receiver:
                         self.wfile.write(piece)
                         time.sleep(answer.drip_s)
 
-            do_GET = do_POST
+            do_GET = do_PATCH = do_POST
 
             def log_message(self, format: str, *args: object) -> None:
                 """Keep the tests' output clean."""

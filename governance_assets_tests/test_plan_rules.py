@@ -170,6 +170,7 @@ def test_adjustments(factor: float, expected: str) -> None:
         ("plan_phases", contracts.PlanPhases),
         ("plan_dashboard", contracts.PlanDashboard),
         ("estimate_adjustments", contracts.EstimateAdjustments),
+        ("repository_sync", contracts.RepositorySync),
     ],
 )
 def test_silence_is_never_a_pass(artifact: str, contract: type[Contract]) -> None:
@@ -202,3 +203,38 @@ def test_headlines_of_nothing() -> None:
 def test_a_wrong_policy_is_refused(overrides: dict[str, Any], told: str) -> None:
     with pytest.raises(PolicyError, match=told):
         policy_from({"plan": overrides})
+
+
+SYNC: dict[str, Any] = {
+    "week": WEEK, "repository": "r", "kind": "repository", "path": "r", "state": "current", "drift_hours": 0.0, "written_at": None,
+    "age_days": None, "commit": "c", "text": "t",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "rule", "expected"),
+    [
+        ("repository", {"drift_hours": 24.0}, "documents_follow_the_plan", "pass"),
+        ("repository", {"drift_hours": 24.1}, "documents_follow_the_plan", "fail"),
+        ("repository", {"drift_hours": 168.0}, "documents_do_not_drift", "pass"),
+        ("repository", {"drift_hours": 168.1}, "documents_do_not_drift", "fail"),
+        ("repository", {"drift_hours": None, "state": "unknown"}, "documents_do_not_drift", "unknown"),
+        ("repository", {"drift_hours": None, "state": "unknown"}, "nothing_conflicts", None),
+        ("readme", {"age_days": 7.0}, "readme_is_written_weekly", "pass"),
+        ("readme", {"age_days": 7.1}, "readme_is_written_weekly", "fail"),
+        ("readme", {"age_days": None}, "readme_is_written_weekly", "fail"),
+        ("readme", {"state": "conflict"}, "nothing_conflicts", "fail"),
+        ("readme", {"state": "update"}, "nothing_conflicts", "pass"),
+        ("tag", {"state": "create"}, "phase_is_tagged", "fail"),
+        ("tag", {}, "phase_is_tagged", "pass"),
+    ],
+)
+def test_syncs(kind: str, change: dict[str, Any], rule: str, expected: str | None) -> None:
+    rows = [SYNC | {"kind": each} | (change if each == kind else {}) for each in ("repository", "readme", "tag")]
+    assert outcomes("repository_sync", contracts.RepositorySync, rows).get((rule, "repository r")) == expected
+
+
+@pytest.mark.parametrize(("state", "expected"), [("current", "pass"), ("update", "fail"), ("unknown", "unknown")])
+def test_code_of_models(state: str, expected: str) -> None:
+    rows = [SYNC, SYNC | {"kind": "readme"}, SYNC | {"kind": "model", "path": "m@1", "state": state}]
+    assert outcomes("repository_sync", contracts.RepositorySync, rows)["code_matches_the_model", "model m@1"] == expected

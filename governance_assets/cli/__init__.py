@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from governance_assets.cli import alerting, proving, reading, running, starting
+from governance_assets.cli import alerting, planning, proving, reading, running, starting
 from governance_assets.cli.common import CHECKS_FAILED, FAILED, USAGE
 
 __all__ = ["CHECKS_FAILED", "FAILED", "USAGE", "entry", "main", "run_and_explain"]
@@ -26,6 +26,7 @@ for command in (
     *(reading.sql, reading.history, reading.explain, reading.calendar),
     *(proving.seal, proving.verify, proving.prove, proving.replay),
     *(alerting.doctor, alerting.alerts),
+    *(planning.plan, planning.sync),
     *(starting.sample, starting.init),
 ):
     main.add_command(command)

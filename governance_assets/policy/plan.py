@@ -186,6 +186,11 @@ class PlanPolicy(Section):
             raise ValueError("drift_days must not be shorter than fresh_hours: drift is the graver")
         return self
 
+    @property
+    def drift_hours(self) -> float:
+        """``drift_days`` in hours."""
+        return self.drift_days * 24
+
     def terms(self, plan: str) -> PlanTerms:
         """What a plan is held against; nothing where the policy does not name it."""
         return next((each for each in self.plans if each.plan == plan), PlanTerms(plan=plan))

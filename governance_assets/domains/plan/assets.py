@@ -1,11 +1,14 @@
 """Assets of the plan: its moves, progress, phases and dashboard, adjustments, the week's changelog, and what is written back."""
 
+import datetime as dt
+
 import pyarrow as pa
 
 from governance_assets.domains.plan import contracts, facts, report, rules
 from governance_assets.domains.plan.facts import Feeds
 from governance_assets.policy import PlanPolicy
-from governance_assets.runtime.artifact import LandedPast, Run, Same, artifact
+from governance_assets.runtime.artifact import LandedPast, Past, Run, Same, artifact
+from governance_assets.runtime.publishing import compared
 
 
 @artifact(contracts.PlanMoves, judge=rules.judge_plan_moves, headline=report.headline_of_moves, in_quiet_weeks=True)
@@ -63,3 +66,34 @@ def plan_changes(run: Run, policy: PlanPolicy, estimate_adjustments: Same, plan_
     feeds = Feeds(actions=actions.if_any)
     views = estimate_adjustments.view, plan_dashboard.view
     return facts.plan_changes(run.connection, feeds, *views, run.periods, run.as_of, policy)
+
+
+@artifact(contracts.RepositorySync, judge=rules.judge_repository_sync, headline=report.headline_of_sync, in_quiet_weeks=True)
+def repository_sync(
+    run: Run,
+    policy: PlanPolicy,
+    plan_dashboard: Past,
+    plan_phases: Past,
+    weekly_changelog: Past,
+    plan_items: LandedPast,
+    plan_transitions: LandedPast,
+    plan_notes: LandedPast,
+    model_registrations: LandedPast,
+) -> pa.Table:
+    """One row is one thing that a sync of a repository would write, tag or refuse."""
+    con, now = run.connection, run.as_of
+    feeds = Feeds(plan_items=plan_items.if_any, plan_transitions=plan_transitions.if_any, plan_notes=plan_notes.if_any)
+    tables = {each.view: con.table(each.view).to_arrow_table() for each in (plan_dashboard, plan_phases, weekly_changelog)}
+    found = {
+        (period.key, target.name): compared(
+            run.workspace,
+            target,
+            report.published(tables, dt.date.fromisoformat(period.key), target.tag_prefix),
+            facts.model_commits(con, model_registrations.if_any, min(period.end, now)),
+            min(period.end, now),
+        )
+        for period in run.periods
+        if period.start < now
+        for target in policy.repositories
+    }
+    return facts.repository_sync(con, feeds, found, run.periods, now, policy)

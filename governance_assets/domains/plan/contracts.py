@@ -135,3 +135,27 @@ class PlanChanges(Contract, artifact="plan_changes", grain="week", key=("week", 
     owner: str | None = field("Role that acts", null="no action")
     due_by: dt.date | None = field("Day by which it is due", null="no action, or no day is known")
     reason: str = field("Why, with the artifact it comes from")
+
+
+class RepositorySync(Contract, artifact="repository_sync", grain="week", key=("week", "repository", "kind", "path"), owner="coordination"):
+    """One thing that a sync of a repository would write, tag or refuse, as the repository stood at the end of the week."""
+
+    week: dt.date = field("Monday of the week")
+    repository: str = field("Name of the repository in the policy")
+    kind: Literal["document", "readme", "changelog", "tag", "model", "repository"] = field(
+        "What it is; a model is a registered version, held against the code"
+    )
+    path: str = field("Path in the repository, tag, or model and version; of the repository as a whole, its name")
+    state: Literal["current", "create", "update", "conflict", "unknown"] = field(
+        "current when nothing is to be written; conflict when a person changed what a sync would write; unknown when it could not be read"
+    )
+    drift_hours: float | None = field(
+        "Hours since the oldest change of the plan that the repository does not show",
+        unit="hours",
+        ge=0,
+        null="not the repository, or unknown",
+    )
+    written_at: dt.datetime | None = field("Instant it was last written by a commit, UTC", null="never, or unknown")
+    age_days: float | None = field("Days from that commit to the end of the week, or to the present", unit="days", ge=0, null="likewise")
+    commit: str | None = field("Commit that was looked at", null="unknown")
+    text: str = field("What would change, or why it is refused")

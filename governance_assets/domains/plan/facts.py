@@ -660,3 +660,56 @@ def _criterion(row: Row) -> Row:
     text = f"R² of {row['name']}: {row['value']:.4f}, target {row['lower']:.2f} to {row['upper']:.2f}{trend}"
     change = {"week": row["week"], "kind": "criterion", "plan": "", "new_value": text, "reason": f"plan_dashboard: {row['text']}"}
     return _keyed(change, row["week"], row["name"])
+
+
+# ---------------------------------------------------------------- the repository
+
+
+_PLAN_CHANGED = """
+SELECT DISTINCT instant FROM (
+  SELECT instant FROM {moves} UNION ALL SELECT coalesce(instant, date::TIMESTAMPTZ) FROM {items}
+  UNION ALL SELECT instant FROM {notes}
+) WHERE instant < (SELECT max(cut) FROM weeks) ORDER BY instant
+"""
+
+
+def repository_sync(
+    con: duckdb.DuckDBPyConnection,
+    feeds: Feeds,
+    compared: Mapping[tuple[str, str], Sequence[Row]],
+    periods: Sequence[Period],
+    as_of: dt.datetime,
+    policy: PlanPolicy,
+) -> pa.Table:
+    """What a sync would write, as ``compared`` by week and repository, and how far the repository lags behind the plan."""
+    _weeks(con, periods, as_of, policy)
+    views = (_view(name, getattr(feeds, name)) for name in ("plan_transitions", "plan_items", "plan_notes"))
+    changed = [row[0] for row in con.execute(_PLAN_CHANGED.format(**dict(zip(("moves", "items", "notes"), views, strict=True)))).fetchall()]
+    cuts = dict(con.execute("SELECT week, cut FROM weeks").fetchall())
+    rows = []
+    for (key, repository), parts in sorted(compared.items()):
+        week = dt.date.fromisoformat(key)
+        for part in parts:
+            drift = _drift(part, parts, changed, cuts[week]) if part["kind"] == "repository" else None
+            rows.append({"week": week, "repository": repository, **part, "drift_hours": drift})
+    return _rows(contracts.RepositorySync, rows)
+
+
+def _drift(own: Row, parts: Sequence[Row], changed: Sequence[dt.datetime], cut: dt.datetime) -> float | None:
+    """Hours since the oldest change of the plan after the last sync; none where everything is as it should be."""
+    if own["state"] == "unknown":
+        return None
+    if all(part["state"] == "current" for part in parts if part["kind"] in ("document", "readme", "changelog")):
+        return 0.0
+    missed = [instant for instant in changed if instant < cut and (own["written_at"] is None or instant > own["written_at"])]
+    return (cut - min(missed)) / dt.timedelta(hours=1) if missed else 0.0
+
+
+def model_commits(con: duckdb.DuckDBPyConnection, view: str | None, until: dt.datetime) -> list[tuple[str, str]]:
+    """Every registered model version that is not retired and names a commit, newest registration by ``until``."""
+    query = f"""
+    SELECT model_id || '@' || version, commit FROM {_view("model_registrations", view)} WHERE date < $until
+    QUALIFY row_number() OVER (PARTITION BY model_id ORDER BY created_at DESC NULLS LAST, date DESC, version DESC) = 1
+    """
+    found = con.execute(f"SELECT * FROM ({query}) WHERE commit IS NOT NULL ORDER BY 1", {"until": until}).fetchall()
+    return [(str(name), str(commit)) for name, commit in found]

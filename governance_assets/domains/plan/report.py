@@ -6,6 +6,7 @@ Belongs here: choosing, sorting and wording of recorded rows. Does not belong he
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,7 @@ def page(tables: Tables, findings: pa.Table, as_of: dt.datetime) -> dict[str, An
         _moves_section(tables["plan_moves"]),
         _adjustment_section(now["estimate_adjustments"]),
         _change_section(now["plan_changes"]),
+        _sync_section(now["repository_sync"]),
         _paper_section(tables),
     ]
     return {"title": "Plan", "intro": f"{_INTRO}\n\nAs of {as_of.date()}.", "sections": sections}
@@ -52,6 +54,11 @@ def documents(tables: Tables, findings: pa.Table, as_of: dt.datetime) -> dict[st
     for week in _weeks(tables["plan_dashboard"]):
         found[_dashboard_path(week)] = _dashboard(tables, week)
     return found
+
+
+def newest_week(tables: Tables) -> dt.date | None:
+    """The newest recorded week; None when there is none."""
+    return _newest(tables["plan_dashboard"])
 
 
 def headline_of_moves(rows: pa.Table) -> tuple[str, int, None]:
@@ -91,6 +98,11 @@ def headline_of_changes(rows: pa.Table) -> tuple[str, int, None]:
     return "changes", rows.num_rows, None
 
 
+def headline_of_sync(rows: pa.Table) -> tuple[str, int, None]:
+    """How many files and tags a sync would write."""
+    return "to write", sum(row["state"] in ("create", "update") for row in rows.to_pylist()), None
+
+
 # ---------------------------------------------------------------- papers of a week
 
 
@@ -115,6 +127,19 @@ def changelog(tables: Tables, week: dt.date) -> str:
     for row in rows:
         by_week.setdefault(row["week"], []).append(row)
     return "\n".join(line for each in sorted(by_week, reverse=True) for line in _week_lines(each, by_week[each])) + "\n"
+
+
+def published(tables: Tables, week: dt.date, tag_prefix: str) -> dict[str, Any]:
+    """What a repository shows of one week: documents, the marked sections of README and changelog, tags of completed phases."""
+    done = [row for row in _of_week(tables["plan_phases"], week).to_pylist() if row["state"] == "complete" and row["phase_id"]]
+    names = ["-".join(part for part in (row["plan"], row["phase_id"]) if part) for row in done]
+    tags = [f"{tag_prefix}{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}" for name in names] if tag_prefix else []
+    return {
+        "documents": papers(tables, week),
+        "readme": status(tables, week),
+        "changelog": changelog(tables, week),
+        "tags": tuple(dict.fromkeys(tags)),
+    }
 
 
 def _week_lines(week: dt.date, rows: Sequence[Row]) -> Iterator[str]:
@@ -425,6 +450,24 @@ def _change_section(rows: pa.Table) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _sync_section(rows: pa.Table) -> dict[str, Any]:
+    found = rows.to_pylist()
+    text = "What the repositories show of the plan. `governance sync` shows what it would write, and writes it when told to."
+    return {
+        "title": "Repositories",
+        "text": text if found else "The policy names no repository to publish to.",
+        "table": {
+            "columns": ["repository", "what", "path", "state", {"name": "drift", "unit": "hours"}, "last written", "what would change"],
+            "rows": [_sync_row(row) for row in found[:_MOST]],
+        },
+    }
+
+
+def _sync_row(row: Row) -> tuple[Any, ...]:
+    written = None if row["written_at"] is None else row["written_at"].date()
+    return (row["repository"], row["kind"], row["path"], row["state"], row["drift_hours"], written, row["text"])
 
 
 def _paper_section(tables: Tables) -> dict[str, Any]:

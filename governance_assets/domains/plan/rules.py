@@ -168,6 +168,52 @@ ADJUSTMENT_IS_MODERATE = Rule(
     sources="C14",
 )
 
+DOCUMENTS_FOLLOW_THE_PLAN = Rule(
+    name="documents_follow_the_plan",
+    requirement="the repository shows every change of the plan within a day",
+    remedy="Run `governance sync --apply`",
+    severity="warn",
+    unit="hours",
+    sources="C02 C03 C08",
+)
+DOCUMENTS_DO_NOT_DRIFT = Rule(
+    name="documents_do_not_drift",
+    requirement="no change of the plan is missing from the repository for longer than a week",
+    remedy="Run `governance sync --apply`, and find out why the weekly sync did not",
+    unit="hours",
+    sources="C01 C05",
+)
+README_IS_WRITTEN_WEEKLY = Rule(
+    name="readme_is_written_weekly",
+    requirement="the status section of the README was written in the last days",
+    remedy="Run `governance sync --apply`; the section stands between two markers",
+    severity="warn",
+    unit="days",
+    sources="C04",
+)
+NOTHING_CONFLICTS = Rule(
+    name="nothing_conflicts",
+    requirement="a sync can write everything it has",
+    remedy="Follow the row's text: a sync never overwrites what a person wrote",
+    unit="files",
+    sources="C01",
+)
+PHASE_IS_TAGGED = Rule(
+    name="phase_is_tagged",
+    requirement="every completed phase has its tag",
+    remedy="Run `governance sync --apply`",
+    severity="warn",
+    unit="tags",
+    sources="C07",
+)
+CODE_MATCHES_THE_MODEL = Rule(
+    name="code_matches_the_model",
+    requirement="the code in the repository is that which the registered model version was made with",
+    remedy="Register a version made with the present code, or take the code back; name the commit where it is not known",
+    severity="warn",
+    sources="C91",
+)
+
 _OF_CHANGE = {
     "out_of_done": DONE_STAYS_DONE,
     "skip": NO_STATE_IS_SKIPPED,
@@ -325,6 +371,39 @@ def _moderate(row: Row, policy: PlanPolicy) -> Finding:
     is_moderate = not above(row["factor"], policy.max_factor) and not below(row["factor"], 1 / policy.max_factor)
     subject = f"{_named(row['plan'])}: phase {row['phase_id']}"
     return ADJUSTMENT_IS_MODERATE.judge(subject, is_moderate, row["factor"], policy.max_factor, row["reason"])
+
+
+def judge_repository_sync(rows: pa.Table, policy: PlanPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
+    """Whether repositories show the plan, and nothing stands in the way."""
+    by_name: dict[str, list[Row]] = {}
+    for row in rows.to_pylist():
+        by_name.setdefault(row["repository"], []).append(row)
+    if not by_name:
+        return [DOCUMENTS_DO_NOT_DRIFT.not_applicable("the plan", "the policy names no repository")]
+    return [finding for name, parts in by_name.items() for finding in _synced(f"repository {name}", parts, policy)]
+
+
+def _synced(subject: str, parts: list[Row], policy: PlanPolicy) -> Iterator[Finding]:
+    own = next(part for part in parts if part["kind"] == "repository")
+    drift, limits = own["drift_hours"], (policy.fresh_hours, policy.drift_hours)
+    for rule, limit in zip((DOCUMENTS_FOLLOW_THE_PLAN, DOCUMENTS_DO_NOT_DRIFT), limits, strict=True):
+        yield rule.judge(subject, None if drift is None else not above(drift, limit), drift, limit, own["text"])
+    if drift is None:
+        return
+    conflicts = [part["path"] for part in parts if part["state"] == "conflict"]
+    yield NOTHING_CONFLICTS.judge(subject, not conflicts, len(conflicts), 0, ", ".join(conflicts))
+    readme = next(part for part in parts if part["kind"] == "readme")
+    age = readme["age_days"]
+    why = "it was never written" if age is None else ""
+    yield README_IS_WRITTEN_WEEKLY.judge(subject, age is not None and not above(age, policy.readme_days), age, policy.readme_days, why)
+    tags = [part["path"] for part in parts if part["kind"] == "tag"]
+    missing = [part["path"] for part in parts if part["kind"] == "tag" and part["state"] == "create"]
+    if tags:
+        yield PHASE_IS_TAGGED.judge(subject, not missing, len(missing), 0, ", ".join(missing))
+    for part in parts:
+        if part["kind"] == "model":
+            holds = None if part["state"] == "unknown" else part["state"] == "current"
+            yield CODE_MATCHES_THE_MODEL.judge(f"model {part['path']}", holds, why=part["text"])
 
 
 def _by_plan(rows: pa.Table) -> dict[str, list[Row]]:

@@ -1,4 +1,4 @@
-"""What is told about the delivery itself: dead letters, channels that cannot send, and trials.
+"""What is told about the delivery itself: dead letters, channels that cannot send, trials; and that a sync was completed.
 
 Belongs here: these messages and which channels carry them. Does not belong here: alerts of the history (``plan.py``).
 """
@@ -86,6 +86,19 @@ def trial(channel: str, now: dt.datetime) -> Message:
     return Message(
         key=key, kind="test", severity="info", lines=(replace(line, kind="test"),), is_grouped=False, ledger_head="", created_at=now
     )
+
+
+def synced(repository: str, commit: str, told: str, now: dt.datetime) -> Message:
+    """That a repository shows the plan as it stands; one a commit."""
+    line = _line(
+        rule="sync_is_completed",
+        subject=f"repository {repository}",
+        message=f"repository {repository} was synced: {told}",
+        remedy="Nothing to do",
+        now=now,
+    )
+    key = message_key("synced", repository, commit)
+    return Message(key=key, kind="notice", severity="info", lines=(line,), is_grouped=False, ledger_head="", created_at=now)
 
 
 def _line(*, rule: str, subject: str, message: str, remedy: str, now: dt.datetime) -> Line:
