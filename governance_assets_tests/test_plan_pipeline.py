@@ -54,10 +54,10 @@ def run(tmp_path: Path, telemetry: Path) -> Workspace:
     workspace, number = Workspace(Settings.from_environment(environment)), str(next(_RUNS))
     feeds = ("plan_items", "plan_transitions", "plan_notes", "cost_entries", "commits", "model_runs", "model_registrations", "actions")
     for name in (*feeds, "rejected_records"):
-        materialize(DECLARATIONS[name], workspace, number, [WHOLE], {})
+        materialize([DECLARATIONS[name]], workspace, number, [WHOLE], {})
     for declaration in of_grain("week"):
         if declaration.contract.domain() == "plan":
-            materialize(declaration, workspace, number, stale(workspace, declaration), {})
+            materialize([declaration], workspace, number, stale(workspace, declaration), {})
     return workspace
 
 
