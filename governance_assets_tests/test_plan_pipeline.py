@@ -52,7 +52,7 @@ def run(tmp_path: Path, telemetry: Path) -> Workspace:
     """Record what is stale of intake and of the plan, each in one go over all its weeks."""
     environment = {"GOVERNANCE_HOME": str(tmp_path / "home"), "GOVERNANCE_TELEMETRY": str(telemetry)}
     workspace, number = Workspace(Settings.from_environment(environment)), str(next(_RUNS))
-    feeds = ("plan_items", "plan_transitions", "plan_notes", "cost_entries", "commits", "model_runs", "model_registrations", "actions")
+    feeds = ("plan_items", "plan_transitions", "plan_notes", "cost_entries", "commits", "model_runs", "actions")
     for name in (*feeds, "rejected_records"):
         materialize([DECLARATIONS[name]], workspace, number, [WHOLE], {})
     for declaration in of_grain("week"):

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from governance_assets.contract import conform, violations
+import governance_assets.domains.issues.contracts  # noqa: F401  (declares issue_report)
+from governance_assets.contract import conform, empty, registry, violations
 from governance_assets.domains.plan import contracts, facts, report, rules
 from governance_assets.finding import Finding
 from governance_assets.pages.model import page_from
@@ -64,6 +65,7 @@ def tables(shared_data: Callable[[str], Path], tmp_path_factory: pytest.TempPath
     found: Tables = {}
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
+        con.register("issue_report", empty(registry()["issue_report"]))
         names = ("plan_items", "plan_transitions", "cost_entries")
         feeds = facts.Feeds(**{name: landed_relation(con, name, intake.manifests[name], folder.home, None) for name in names})
         for contract, needs in (
@@ -73,7 +75,7 @@ def tables(shared_data: Callable[[str], Path], tmp_path_factory: pytest.TempPath
             (contracts.PlanDashboard, ("plan_phases",)),
             (contracts.EstimateAdjustments, ()),
             (contracts.WeeklyChangelog, ()),
-            (contracts.PlanChanges, ("estimate_adjustments", "plan_dashboard")),
+            (contracts.PlanChanges, ("estimate_adjustments", "plan_dashboard", "issue_report")),
         ):
             name = contract.artifact
             found[name] = conform(contract, getattr(facts, name)(con, feeds, *needs, WEEKS, AS_OF, POLICY))
@@ -164,6 +166,7 @@ def test_costs_of_stages_that_are_not_done(tables: Tables) -> None:
 
 
 def test_the_page_and_the_papers_can_be_made(tables: Tables) -> None:
+    tables = tables | {"repository_sync": empty(contracts.RepositorySync)}
     page = page_from(report.page(tables, pa.table({}), AS_OF))
     assert {"Burn-up of plan wv", "Phases of plan bqx", "Moves between states"} <= {section.title for section in page.sections}
     papers = report.documents(tables, pa.table({}), AS_OF)

@@ -7,7 +7,7 @@ import pyarrow as pa
 from governance_assets.domains.plan import contracts, facts, report, rules
 from governance_assets.domains.plan.facts import Feeds
 from governance_assets.policy import PlanPolicy
-from governance_assets.runtime.artifact import LandedPast, Past, Run, Same, artifact
+from governance_assets.runtime.artifact import Earlier, LandedPast, Past, Run, Same, artifact
 from governance_assets.runtime.publishing import compared
 
 
@@ -61,10 +61,12 @@ def weekly_changelog(
 
 
 @artifact(contracts.PlanChanges, headline=report.headline_of_changes, in_quiet_weeks=True)
-def plan_changes(run: Run, policy: PlanPolicy, estimate_adjustments: Same, plan_dashboard: Same, actions: LandedPast) -> pa.Table:
+def plan_changes(
+    run: Run, policy: PlanPolicy, estimate_adjustments: Same, plan_dashboard: Same, actions: LandedPast, issue_report: Earlier
+) -> pa.Table:
     """One row is one change that the plan store should take over."""
     feeds = Feeds(actions=actions.if_any)
-    views = estimate_adjustments.view, plan_dashboard.view
+    views = estimate_adjustments.view, plan_dashboard.view, issue_report.view
     return facts.plan_changes(run.connection, feeds, *views, run.periods, run.as_of, policy)
 
 
@@ -78,7 +80,7 @@ def repository_sync(
     plan_items: LandedPast,
     plan_transitions: LandedPast,
     plan_notes: LandedPast,
-    model_registrations: LandedPast,
+    model_registry: Earlier,
 ) -> pa.Table:
     """One row is one thing that a sync of a repository would write, tag or refuse."""
     con, now = run.connection, run.as_of
@@ -89,7 +91,7 @@ def repository_sync(
             run.workspace,
             target,
             report.published(tables, dt.date.fromisoformat(period.key), target.tag_prefix),
-            facts.model_commits(con, model_registrations.if_any, min(period.end, now)),
+            facts.model_commits(con, model_registry.view, period),
             min(period.end, now),
         )
         for period in run.periods
