@@ -29,6 +29,7 @@ from governance_assets.policy.mmm import MmmPolicy
 from governance_assets.policy.overrides import extra, refusals, without_units
 from governance_assets.policy.plan import PlanPolicy
 from governance_assets.policy.registry import RegistryPolicy
+from governance_assets.policy.review import ReviewPolicy
 from governance_assets.policy.skill import SkillPolicy
 from governance_assets.policy.sources import SourcesPolicy
 
@@ -49,6 +50,7 @@ class Policy(Section):
     issues: IssuesPolicy = Field(default_factory=IssuesPolicy)
     registry: RegistryPolicy = Field(default_factory=RegistryPolicy)
     critics: CriticsPolicy = Field(default_factory=CriticsPolicy)
+    review: ReviewPolicy = Field(default_factory=ReviewPolicy)
 
 
 def policy_from(overrides: Mapping[str, Any] | None) -> Policy:

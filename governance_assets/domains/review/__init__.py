@@ -1,0 +1,1 @@
+"""Review: what does the quarter's record say, and what was promised?"""

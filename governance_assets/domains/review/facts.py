@@ -1,0 +1,201 @@
+"""Rows of the review: reports with their risk, kickoffs with their week, actions with their days.
+
+Belongs here: shaping landed records. Does not belong here: whether they are acceptable (``rules.py``), or when things are due
+(``runtime/due_dates.py``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from governance_assets.contract import arrow_schema
+from governance_assets.domains.review.contracts import ActionRegister, ReviewKickoff, VarianceBundle
+from governance_assets.policy import CalendarPolicy, ReviewPolicy
+from governance_assets.runtime import due_dates
+from governance_assets.runtime.periods import Period, quarter_of, utc_day
+
+Row = dict[str, Any]
+
+_OWN = ("date", "as_of", "details", "position")
+_HELD = "held"
+
+
+def variance_bundle(con: duckdb.DuckDBPyConnection, reports: str | None, periods: Sequence[Period], policy: ReviewPolicy) -> pa.Table:
+    """Every report that was made in an asked quarter, with its components and its risk."""
+    found = _rows(con, reports)
+    rows: list[Row] = []
+    for period in periods:
+        own = [row for row in found if period.start <= row["instant"] < period.end]
+        own.sort(key=lambda row: (row["instant"], row["cycle"], row["as_of"] or dt.date.min))
+        for entry, (_, parts) in enumerate(groupby(own, lambda row: (row["instant"], row["cycle"])), 1):
+            rows += ({"quarter": period.key, "entry": entry, **row} for row in _report(list(parts), policy))
+    return pa.Table.from_pylist(rows, schema=arrow_schema(VarianceBundle))
+
+
+def _report(parts: Sequence[Row], policy: ReviewPolicy) -> list[Row]:
+    stated = {row["component"]: row for row in parts if row["component"]}
+    scored = {one.name: one.words for one in policy.components}
+    severities = {name: None if name not in stated else _severity(stated[name]["status"], words, policy) for name, words in scored.items()}
+    lower, upper = risk(severities)
+    whole = parts[-1]
+    shown = (f"{lower:.2f}", f"{upper:.2f}")
+    said = whole["risk_score"]
+    revision = whole["git_revision"]
+    shared = {
+        "cycle": whole["cycle"],
+        "generated_at": whole["instant"],
+        "risk_lower": lower,
+        "risk_upper": upper,
+        "risk_shown": shown[0] if lower == upper else " to ".join(shown),
+        "risk_stated": said,
+        "is_reproduced": None if said is None or lower != upper else f"{said:.2f}" == shown[0],
+        "missing_fields": ", ".join(_missing(whole, policy)),
+        "git_revision": revision,
+        "is_revision_whole": revision is not None and re.fullmatch(policy.revision_pattern, revision) is not None,
+        "source_commands": whole["source_commands"],
+        "highlights": whole["highlights"],
+        "content_sha256": _digest(parts),
+    }
+    return [
+        {
+            **shared,
+            "component": name,
+            "is_scored": name in scored,
+            "words": ", ".join(scored.get(name, ())),
+            "severity": severities.get(name),
+            **{column: stated.get(name, {}).get(column) for column in ("status", "notes", "issues")},
+        }
+        for name in sorted({*scored, *stated})
+    ]
+
+
+def risk(severities: Mapping[str, float | None]) -> tuple[float, float]:
+    """Smallest and largest mean severity of the components, each of equal weight; an unknown one may be anything from 0 to 1.
+
+    >>> risk({"critic": 0.5, "allocator": 1.0, "backtest": 0.0, "data": 1.0}), risk({"critic": 0.5, "data": None})
+    ((0.625, 0.625), (0.25, 0.75))
+    """
+    known = sum(value for value in severities.values() if value is not None)
+    unknown = sum(value is None for value in severities.values())
+    return known / len(severities), (known + unknown) / len(severities)
+
+
+def _severity(status: str | None, words: Sequence[str], policy: ReviewPolicy) -> float | None:
+    word = (status or "").strip().lower()
+    return next((one.severity for one in policy.severities if one.word == word and word in words), None)
+
+
+def _missing(report: Row, policy: ReviewPolicy) -> list[str]:
+    """Required fields without a value; ``generated_at`` is the row's instant, without which nothing lands."""
+    columns = {"generated_at": "instant"}
+    return [name for name in policy.required_fields if report.get(columns.get(name, name)) in (None, "")]
+
+
+def _digest(parts: Sequence[Row]) -> str:
+    told = [{name: value for name, value in row.items() if name not in _OWN} for row in sorted(parts, key=lambda row: row["component"])]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+# ---------------------------------------------------------------- kickoffs
+
+
+def review_kickoff(
+    con: duckdb.DuckDBPyConnection,
+    events: str | None,
+    periods: Sequence[Period],
+    as_of: dt.datetime,
+    policy: ReviewPolicy,
+    calendar: CalendarPolicy,
+) -> pa.Table:
+    """Every kickoff that starts in an asked quarter, in its newest version."""
+    newest: dict[tuple[str, str], Row] = {}
+    for row in sorted(_rows(con, events), key=lambda row: row["as_of"] or dt.date.min):
+        if row["kind"] == "kickoff":
+            newest[(quarter_of(utc_day(row["starts_at"])), row["event_id"] or row["starts_at"].isoformat())] = row
+    rows = []
+    for period in periods:
+        week = due_dates.review_week(period.key, calendar)
+        cut = min(as_of, period.end)
+        held = [row["starts_at"] for row in newest.values() if row["status"] == _HELD and row["starts_at"] < cut]
+        for (quarter, name), row in sorted(newest.items()):
+            if quarter != period.key:
+                continue
+            is_to_come = row["status"] != _HELD and row["starts_at"] >= cut
+            copied = ("title", "starts_at", "status", "duration_minutes", "created_at", "replaces", "facilitator", "participants", "notes")
+            rows.append(
+                {column: row[column] for column in copied}
+                | {
+                    "quarter": quarter,
+                    "event": name,
+                    "due_at": week.kickoff,
+                    "window_start": week.start,
+                    "window_end": week.end,
+                    "is_in_window": week.holds(row["starts_at"]),
+                    "planned_minutes": calendar.kickoff_minutes,
+                    "rebook_by": None if row["replaces"] is None else due_dates.rebook_deadline(row["replaces"], calendar),
+                    "missing_roles": ", ".join(_absent(row, policy)),
+                    "last_reviewed_at": max(held, default=None),
+                    "next_review_at": row["starts_at"] if is_to_come else due_dates.next_review_at(quarter, calendar),
+                }
+            )
+    return pa.Table.from_pylist(rows, schema=arrow_schema(ReviewKickoff))
+
+
+def _absent(kickoff: Row, policy: ReviewPolicy) -> list[str]:
+    there = kickoff["participants"] or ""
+    absent = [one.role for one in policy.required_roles if re.search(one.words, there, re.IGNORECASE) is None]
+    return absent if kickoff["facilitator"] else [*absent, "facilitator"]
+
+
+# ---------------------------------------------------------------- actions
+
+
+def action_register(
+    con: duckdb.DuckDBPyConnection, actions: str | None, periods: Sequence[Period], as_of: dt.datetime, policy: ReviewPolicy
+) -> pa.Table:
+    """Every action that was open in an asked quarter, in the newest version that was written by then."""
+    versions = sorted(_rows(con, actions), key=lambda row: (row["as_of"] or row["date"], row["date"]))
+    rows = []
+    for period in periods:
+        cut = min(as_of, period.end)
+        judged_on = utc_day(cut - dt.timedelta(microseconds=1))
+        known = [row for row in versions if row["date"] <= judged_on]
+        first: dict[str, dt.date] = {}
+        newest: dict[str, Row] = {}
+        for row in known:
+            first[row["action_id"]] = min(first.get(row["action_id"], row["date"]), row["date"])
+            newest[row["action_id"]] = row
+        for name, row in sorted(newest.items()):
+            closed_on = None if row["closed_at"] is None else utc_day(row["closed_at"])
+            says_so = re.fullmatch(policy.closing_words, (row["status"] or "").strip(), re.IGNORECASE) is not None
+            is_closed = says_so if closed_on is None else closed_on <= judged_on
+            if is_closed and (closed_on or row["date"]) < utc_day(period.start):
+                continue
+            late = None if row["due_by"] is None or is_closed else (judged_on - row["due_by"]).days
+            copied = ("action_id", "cycle", "summary", "owner", "due_by", "related_items", "status", "carry_over_reason", "evidence")
+            rows.append(
+                {column: row[column] for column in copied}
+                | {
+                    "quarter": period.key,
+                    "agreed_on": first[name],
+                    "state": "closed" if is_closed else "open",
+                    "closed_on": closed_on if is_closed else None,
+                    "judged_on": judged_on,
+                    "is_close": as_of >= period.end,
+                    "overdue_days": late if late is not None and late > 0 else None,
+                }
+            )
+    return pa.Table.from_pylist(rows, schema=arrow_schema(ActionRegister))
+
+
+def _rows(con: duckdb.DuckDBPyConnection, view: str | None) -> list[Row]:
+    return [] if view is None else list(con.execute(f"SELECT * FROM {view} ORDER BY ALL").to_arrow_table().to_pylist())

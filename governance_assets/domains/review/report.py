@@ -1,0 +1,261 @@
+"""The page of the review, the variance bundle as JSON with its schema, and headline figures.
+
+Belongs here: choosing, sorting and wording of recorded rows. Does not belong here: judging them, or markup.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Row = dict[str, Any]
+Tables = Mapping[str, pa.Table]
+
+BUNDLE = "reviews/modeling_meta.json"
+SCHEMA = "reviews/modeling_meta.schema.json"
+_INTRO = (
+    "The quarterly review: every variance report with its risk score and what it rests on, the kickoff against the first full week of the "
+    "quarter, and every action that was promised. A component that a report leaves out is unknown, and the score is then a range."
+)
+_INSTANT = {"type": "string", "format": "date-time"}
+_MAYBE_INSTANT = {"type": ["string", "null"], "format": "date-time"}
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+_REPORT = {
+    "type": "object",
+    "required": ["cycle", "generated_at", "source_commands", "highlights", "risk_score", "git_revision", "variance_summary"],
+    "properties": {
+        "cycle": {"type": "string", "pattern": "^[0-9]{4}-Q[1-4]$"},
+        "generated_at": _INSTANT,
+        "git_revision": {"type": "string"},
+        "source_commands": _TEXTS,
+        "highlights": _TEXTS,
+        "risk_score": {"type": "number", "minimum": 0, "maximum": 1},
+        "variance_summary": {
+            "type": "object",
+            "additionalProperties": {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}},
+        },
+        "recommended_actions": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["summary", "owner", "due_by", "related_tasks"],
+                "properties": {"summary": {"type": "string"}, "owner": {"type": "string"}, "due_by": {"type": "string", "format": "date"}},
+            },
+        },
+    },
+}
+BUNDLE_SCHEMA: Mapping[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Variance bundle of the quarterly review",
+    "type": "object",
+    "required": ["cadence", "kickoff_event", "last_reviewed_at", "next_review_at", "variance_reports", "telemetry_schema", "notes"],
+    "properties": {
+        "cadence": {"const": "quarterly"},
+        "kickoff_event": {"type": ["object", "null"]},
+        "last_reviewed_at": _MAYBE_INSTANT,
+        "next_review_at": _MAYBE_INSTANT,
+        "variance_reports": {"type": "array", "items": _REPORT},
+        "telemetry_schema": {"type": "object", "additionalProperties": _TEXTS},
+        "notes": {"type": "string"},
+    },
+}
+
+
+def page(tables: Tables, findings: pa.Table, as_of: dt.datetime) -> dict[str, Any]:
+    """The page model: risk by report, the newest report by component, kickoffs, actions."""
+    bundle = tables["variance_bundle"]
+    sections = [*_risk_sections(bundle), _kickoff_section(tables["review_kickoff"]), _action_section(tables["action_register"])]
+    return {"title": "Review", "intro": f"{_INTRO}\n\nAs of {as_of.date()}.", "sections": sections}
+
+
+def documents(tables: Tables, findings: pa.Table, as_of: dt.datetime) -> dict[str, str]:
+    """The bundle over all quarters in the shape of the playbook, and the schema it is meant to fulfil."""
+    if not tables["variance_bundle"].num_rows:
+        return {}
+    return {
+        path: json.dumps(told, indent=2, ensure_ascii=False) + "\n" for path, told in ((BUNDLE, _bundle(tables)), (SCHEMA, BUNDLE_SCHEMA))
+    }
+
+
+def headline_of_bundle(rows: pa.Table) -> tuple[str, float | None, str | None]:
+    """The largest risk score that is possible by the newest report."""
+    newest = rows.filter(pc.equal(rows["entry"], pc.max(rows["entry"]))) if rows.num_rows else rows
+    return "risk score", pc.max(newest["risk_upper"]).as_py(), "fraction"
+
+
+def headline_of_kickoff(rows: pa.Table) -> tuple[str, int, None]:
+    """How many kickoffs lie outside their week."""
+    return "outside the first full week", rows.filter(pc.invert(rows["is_in_window"])).num_rows, None
+
+
+def headline_of_actions(rows: pa.Table) -> tuple[str, int, None]:
+    """How many actions are overdue."""
+    return "overdue", rows.filter(pc.is_valid(rows["overdue_days"])).num_rows, None
+
+
+# ---------------------------------------------------------------- page
+
+
+def _risk_sections(bundle: pa.Table) -> list[dict[str, Any]]:
+    if not bundle.num_rows:
+        return [{"title": "Variance reports", "text": "Nothing is recorded yet."}]
+    reports = _reports(bundle)
+    newest = reports[-1]
+    places = list(range(1, len(reports) + 1))
+    plot = {
+        "kind": "bars",
+        "title": "Risk score of every report",
+        "x_label": "report, oldest first; a bar reaches the largest score that is possible",
+        "series": [{"name": "risk score", "x": places, "y": [row["risk_upper"] for row in reports]}],
+    }
+    told = {
+        "columns": ["quarter", "report", "made", "risk score", "stated", "missing fields", "revision"],
+        "rows": [
+            (row["quarter"], row["entry"], row["generated_at"].date(), row["risk_shown"], row["risk_stated"], row["missing_fields"],
+             row["git_revision"])
+            for row in reversed(reports)
+        ],
+    }  # fmt: skip
+    parts = [row for row in bundle.to_pylist() if (row["quarter"], row["entry"]) == (newest["quarter"], newest["entry"])]
+    return [
+        {"title": "Variance reports", "text": f"{len(reports)} reports.", "plot": plot, "table": told,
+         "documents": [("Bundle, JSON", BUNDLE), ("Its JSON schema", SCHEMA)]},
+        {"title": f"Report {newest['entry']} of {newest['quarter']}",
+         "text": f"Risk score {newest['risk_shown']}, the mean over its scored components.",
+         "table": {"columns": ["component", "status", "weighs", "notes", "issues"],
+                   "rows": [(row["component"], row["status"], row["severity"], row["notes"], row["issues"]) for row in parts]}},
+    ]  # fmt: skip
+
+
+def _kickoff_section(kickoffs: pa.Table) -> dict[str, Any]:
+    if not kickoffs.num_rows:
+        return {"title": "Kickoff", "text": "Nothing is recorded yet."}
+    rows = sorted(kickoffs.to_pylist(), key=lambda row: (row["starts_at"], row["event"]), reverse=True)
+    return {
+        "title": "Kickoff",
+        "text": "Against the first Monday to Friday that lies wholly in the quarter.",
+        "table": {
+            "columns": ["quarter", "event", "starts", "first full week", "in it", "state", "missing roles", "next review"],
+            "rows": [
+                (row["quarter"], row["event"], row["starts_at"], f"{row['window_start']} to {row['window_end']}",
+                 "yes" if row["is_in_window"] else "no", row["status"], row["missing_roles"], row["next_review_at"])
+                for row in rows
+            ],
+        },
+    }  # fmt: skip
+
+
+def _action_section(actions: pa.Table) -> dict[str, Any]:
+    if not actions.num_rows:
+        return {"title": "Actions", "text": "Nothing is recorded yet."}
+    newest = pc.max(pc.cast(actions["judged_on"], pa.date32())).as_py()
+    here = [row for row in actions.to_pylist() if row["judged_on"] == newest]
+    here.sort(key=lambda row: (row["state"] != "open", row["due_by"] or dt.date.max, row["action_id"]))
+    return {
+        "title": f"Actions of {here[0]['quarter']}",
+        "text": f"{sum(row['overdue_days'] is not None for row in here)} of {len(here)} are overdue, as of {newest}.",
+        "table": {
+            "columns": ["action", "role", "due", {"name": "overdue", "unit": "days"}, "state", "items", "carried over because"],
+            "rows": [
+                (
+                    row["summary"],
+                    row["owner"],
+                    row["due_by"],
+                    row["overdue_days"],
+                    row["state"],
+                    row["related_items"],
+                    row["carry_over_reason"],
+                )
+                for row in here
+            ],
+        },
+    }
+
+
+# ---------------------------------------------------------------- bundle
+
+
+def _bundle(tables: Tables) -> dict[str, Any]:
+    bundle = tables["variance_bundle"]
+    parts = bundle.to_pylist()
+    kickoffs = sorted(tables["review_kickoff"].to_pylist(), key=lambda row: (row["starts_at"], row["event"]))
+    newest = kickoffs[-1] if kickoffs else None
+    words = {row["component"]: row["words"].split(", ") for row in parts if row["is_scored"]}
+    return {
+        "cadence": "quarterly",
+        "kickoff_event": None if newest is None else _event(newest),
+        "last_reviewed_at": None if newest is None else _instant(newest["last_reviewed_at"]),
+        "next_review_at": None if newest is None else _instant(newest["next_review_at"]),
+        "variance_reports": [_entry(report, parts, tables["action_register"]) for report in _reports(bundle)],
+        "telemetry_schema": {f"variance_reports[*].variance_summary.{name}.status": words[name] for name in sorted(words)},
+        "notes": "Fields that a report lacks are absent here too. A risk score is the one computed where all components are known.",
+    }
+
+
+def _event(row: Row) -> dict[str, Any]:
+    return {
+        "calendar_id": row["event"],
+        "created_at": _instant(row["created_at"]),
+        "title": row["title"],
+        "start": _instant(row["starts_at"]),
+        "duration_minutes": row["duration_minutes"],
+        "status": row["status"],
+        "facilitator": row["facilitator"],
+        "participants": [each.strip() for each in (row["participants"] or "").split(",") if each.strip()],
+        "notes": row["notes"],
+    }
+
+
+def _entry(report: Row, parts: list[Row], actions: pa.Table) -> dict[str, Any]:
+    own = [row for row in parts if (row["quarter"], row["entry"]) == (report["quarter"], report["entry"]) and row["status"] is not None]
+    is_known = report["risk_lower"] == report["risk_upper"]
+    told = {
+        "cycle": report["cycle"],
+        "generated_at": _instant(report["generated_at"]),
+        "source_commands": _lines(report["source_commands"]),
+        "git_revision": report["git_revision"],
+        "highlights": _lines(report["highlights"]),
+        "variance_summary": {
+            row["component"]: {
+                name: value
+                for name, value in (("status", row["status"]), ("notes", row["notes"]), ("issues", _lines(row["issues"])))
+                if value is not None
+            }
+            for row in own
+        },
+        "risk_score": float(report["risk_shown"]) if is_known else None,
+        "recommended_actions": _actions(report, actions),
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _actions(report: Row, actions: pa.Table) -> list[dict[str, Any]]:
+    newest = {row["action_id"]: row for row in sorted(actions.to_pylist(), key=lambda row: row["quarter"])}
+    return [
+        {
+            "summary": row["summary"],
+            "owner": row["owner"],
+            "due_by": None if row["due_by"] is None else row["due_by"].isoformat(),
+            "related_tasks": [each.strip() for each in (row["related_items"] or "").split(",") if each.strip()],
+        }
+        for name, row in sorted(newest.items())
+        if row["cycle"] == report["cycle"] and row["agreed_on"] == report["generated_at"].date()
+    ]
+
+
+def _reports(bundle: pa.Table) -> list[Row]:
+    found = {(row["quarter"], row["entry"]): row for row in bundle.to_pylist()}
+    return [found[key] for key in sorted(found)]
+
+
+def _lines(text: str | None) -> list[str] | None:
+    return None if text is None else text.split("\n")
+
+
+def _instant(moment: dt.datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
