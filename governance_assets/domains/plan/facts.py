@@ -494,7 +494,7 @@ def _r2_lines(con: duckdb.DuckDBPyConnection, view: str | None, policy: PlanPoli
             f"slope {rise:+.3f} over {len(values)} observations" if rise is not None else "too few for a trend"
         )
         more = {"lower": policy.r2_target, "upper": policy.r2_target_high, "arrow": _arrow(rise, policy)}
-        yield {"week": week, **_line("r2", model, values[-1][1], "fraction", text, **more)}
+        yield {"week": week, **_line("r2", model, values[-1][1], "R²", text, **more)}
 
 
 def _arrow(rise: float | None, policy: PlanPolicy) -> str | None:

@@ -260,26 +260,18 @@ def _value(row: Row) -> str:
 
 
 def _lines_section(rows: pa.Table, newest: dt.date) -> dict[str, Any]:
-    told = [f"{_named(plan)}: {text.replace(chr(10), '; ')}." for plan, text in _four_lines({"plan_dashboard": rows}, newest)]
-    told = [" ".join(text.split()) for text in told]
-    shown = [row for row in rows.to_pylist() if row["line"] != "records"]
-    records = [row for row in rows.to_pylist() if row["line"] == "records"]
+    lines = [(plan, *line.split(":", 1)) for plan, text in _four_lines({"plan_dashboard": rows}, newest) for line in text.split("\n")]
     return {
         "title": f"The four lines, week of {newest}",
-        "text": "\n\n".join(told) or "No plan is known.",
+        "text": "" if lines else "No plan is known.",
         "table": {
-            "columns": ["plan", "line", "figure", "value", "range", "trend", "from"],
-            "rows": [_line_row(row) for row in [*shown, *records]],
-            "note": "Behind is positive when more days have passed than the estimate gives the done share.",
+            "columns": ["plan", "line", "where it stands"],
+            "rows": [(plan or "costs", name, told.strip()) for plan, name, told in lines],
+            "note": "Ahead and behind compare the days that have passed with the share of the estimate that the done items stand for. "
+            "The dashboard has every figure with its source.",
         },
         "documents": [("This week's dashboard", _dashboard_path(newest))],
     }
-
-
-def _line_row(row: Row) -> tuple[Any, ...]:
-    span = None if row["lower"] is None else f"{row['lower']:,.4g} to {row['upper']:,.4g}"
-    trend = _ARROWS[row["arrow"]] if row["line"] == "r2" else None
-    return (row["plan"], "R²" if row["line"] == "r2" else row["line"], _words(row["name"]), _value(row), span, trend, row["text"])
 
 
 def _burn_up_sections(progress: pa.Table) -> Iterator[dict[str, Any]]:
@@ -328,7 +320,7 @@ def _burn_up_row(row: Row) -> tuple[Any, ...]:
 
 def _phase_sections(phases: pa.Table, as_of: dt.datetime) -> Iterator[dict[str, Any]]:
     by_plan: dict[str, list[Row]] = {}
-    for row in phases.to_pylist():
+    for row in phases.sort_by([("plan", "ascending"), ("position", "ascending")]).to_pylist():
         by_plan.setdefault(row["plan"], []).append(row)
     for plan, rows in by_plan.items():
         dated = [row for row in rows if row["planned_start"] and row["planned_end"] or row["actual_start"]]
@@ -346,20 +338,20 @@ def _phase_sections(phases: pa.Table, as_of: dt.datetime) -> Iterator[dict[str, 
 
 def _timeline_plot(rows: Sequence[Row], as_of: dt.datetime) -> dict[str, Any]:
     """Phases from the top: grey what was planned, and a little below it, in colour, what happened until today."""
-    today = as_of.date()
+    today, top = as_of.date(), len(rows)
     planned, actual = [], []
-    for row in rows:
-        at, name = -float(row["position"]), f"{row['position']} {row['title'] or row['phase_id']}"
+    for place, row in enumerate(rows):
+        at, name = float(top - place), " ".join(part for part in (row["phase_id"], row["title"]) if part)
         if row["planned_start"] and row["planned_end"]:
             planned.append({"name": f"{name}, planned", "x": [row["planned_start"], row["planned_end"]], "y": [at, at]})
         if row["actual_start"]:
             end = row["actual_end"] or max(today, row["actual_start"])
             actual.append({"name": name, "x": [row["actual_start"], end], "y": [at - 0.2, at - 0.2]})
-    line = {"name": "today", "x": [today, today], "y": [0.0, -1.0 - max(row["position"] for row in rows)]}
+    line = {"name": "today", "x": [today, today], "y": [0.0, top + 1.0]}
     return {
         "kind": "lines",
         "title": "Phases over time",
-        "subtitle": "By place from the top; grey as planned, in colour as it happened",
+        "subtitle": "The first phase on top; grey as planned, in colour as it happened",
         "series": [line, *actual, *planned],
         "highlight": [each["name"] for each in (line, *actual)],
     }

@@ -124,7 +124,6 @@ R2_REACHES_ITS_TARGET = Rule(
     requirement="R² reaches the lower end of its target",
     remedy="Look at the model's own page for what changed; the issue review holds drops of R²",
     severity="warn",
-    unit="fraction",
     sources="C21",
 )
 SNAPSHOT_IS_FRESH = Rule(
