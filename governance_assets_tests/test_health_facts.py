@@ -177,6 +177,11 @@ def test_a_backfill_of_older_periods_is_no_proof() -> None:
     assert after == before
 
 
+def test_an_activity_before_the_first_record_is_owed_by_nobody() -> None:
+    row = activity("assessment", "quarter", ("2025-Q4", "2025-10-10T12:00"), present="2025-10-11T00:00")
+    assert (row["state"], row["due"], row["reason"]) == ("not_applicable", None, "its first recorded quarter is 2025-Q4")
+
+
 def test_the_role_and_the_urgency_are_those_of_the_policy() -> None:
     rows = health([])
     assert {name: (row["role"], row["is_urgent"]) for name, row in rows.items() if name != "scores"} == {

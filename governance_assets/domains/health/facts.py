@@ -118,9 +118,13 @@ def _of_activity(
     own = recorded.filter(pc.equal(recorded["artifact"], missed.artifact)).to_pylist()
     if not own:
         return row | {"state": "unknown", "reason": "nothing is recorded yet"}
-    proofs = [entry["recorded_at"] for entry in own if _proves(entry, event, grains[missed.artifact])]
+    grain = grains[missed.artifact]
+    proofs = [entry["recorded_at"] for entry in own if _proves(entry, event, grain)]
     if proofs:
         return row | {"state": "recorded", "first_recorded_at": min(proofs), "days_late": 0}
+    first = min(entry["partition_key"] for entry in own)
+    if grain in PERIODIC and first > _period_of(event, grain):
+        return row | _NOTHING_DUE | {"state": "not_applicable", "reason": f"its first recorded {GRAIN_WORDS[grain]} is {first}"}
     return row | {"state": "missing", "days_late": (present - event.due_at).days}
 
 
@@ -129,11 +133,16 @@ def _proves(entry: Mapping[str, Any], event: Event, grain: str) -> bool:
 
     It is of the event's own period; an artifact without partitions must have been recorded on the event's day or later.
     """
-    day = event.due_at.date()
     if grain == "none":
-        return bool(entry["recorded_at"] >= at(day, "00:00"))
+        return bool(entry["recorded_at"] >= at(event.due_at.date(), "00:00"))
+    return bool(entry["partition_key"] == _period_of(event, grain))
+
+
+def _period_of(event: Event, grain: str) -> str:
+    """The period that an event is about: the one it closes, else the one it lies in."""
+    day = event.due_at.date()
     covered = event.window_start.date() if event.window_start and event.window_end == at(day, "00:00") else day
-    return bool(entry["partition_key"] == period_of(grain, covered))
+    return period_of(grain, covered)
 
 
 def late_artifacts(connection: duckdb.DuckDBPyConnection, view: str) -> frozenset[str]:
