@@ -44,10 +44,11 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
     made = {
         contracts.VarianceBundle: facts.variance_bundle(con, view("variance_reports"), PERIODS, POLICY),
         contracts.ReviewKickoff: facts.review_kickoff(con, view("review_events"), PERIODS, AS_OF, POLICY, CalendarPolicy()),
+        contracts.DecisionLog: facts.decision_log(con, None, view("actions"), PERIODS, AS_OF, CalendarPolicy()),
         contracts.ActionRegister: facts.action_register(con, view("actions"), PERIODS, AS_OF, POLICY),
     }
     found = {contract.artifact: conform(contract, rows) for contract, rows in made.items()}
-    assert [violations(contract, found[contract.artifact]) for contract in made] == [[], [], []]
+    assert [violations(contract, found[contract.artifact]) for contract in made] == [[], [], [], []]
     return found
 
 
@@ -125,6 +126,7 @@ def test_the_page_links_the_documents_that_are_written(tables: dict[str, pa.Tabl
         "Report 1 of 2025-Q4",
         "Kickoff",
         "Actions of 2025-Q4",
+        "Decisions",
     ]
     nothing = {name: rows.slice(0, 0) for name, rows in tables.items()}
     assert {section["text"] for section in report.page(nothing, pa.table({}), AS_OF)["sections"]} == {"Nothing is recorded yet."}

@@ -11,8 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from governance_assets.contract import arrow_schema
-from governance_assets.domains.review import facts, rules
-from governance_assets.domains.review.contracts import ActionRegister, ReviewKickoff, VarianceBundle
+from governance_assets.domains.review import facts, report, rules
+from governance_assets.domains.review.contracts import ActionRegister, DecisionLog, ReviewKickoff, VarianceBundle
 from governance_assets.feeds import RECORD_FEEDS
 from governance_assets.policy import CalendarPolicy, ReviewPolicy
 from governance_assets.runtime.periods import period
@@ -36,6 +36,11 @@ ACTION: dict[str, Any] = {
     "quarter": "2025-Q4", "action_id": "a", "cycle": None, "agreed_on": NOON.date(), "summary": "s", "owner": "lead",
     "due_by": NOON.date(), "related_items": "T1", "status": None, "state": "open", "closed_on": None, "judged_on": NOON.date(),
     "is_close": False, "overdue_days": None, "carry_over_reason": None, "evidence": None,
+}  # fmt: skip
+DECISION: dict[str, Any] = {
+    "quarter": "2025-Q4", "decision_id": "d", "kind": "decision", "cycle": None, "decided_on": NOON.date(), "summary": "s",
+    "rationale": "r", "decided_by": "director", "severity": None, "related_items": "T1", "expires_on": None, "outcome": None,
+    "judged_on": NOON.date() + 3 * DAY, "actions_due_on": NOON.date() + 3 * DAY, "n_actions": 1,
 }  # fmt: skip
 REPORT, COMPONENT = "report 1 of 2025-Q4", "report 1 of 2025-Q4: data_quality"
 
@@ -151,10 +156,28 @@ def test_actions(change: dict[str, Any], rule: str, expected: str) -> None:
         (rules.judge_variance_bundle, VarianceBundle, "risk_is_below_escalation"),
         (rules.judge_review_kickoff, ReviewKickoff, "is_in_the_first_full_week"),
         (rules.judge_action_register, ActionRegister, "action_is_in_time"),
+        (rules.judge_decision_log, DecisionLog, "decision_is_accounted_for"),
     ],
 )
 def test_nothing_to_judge_says_so(judge: Any, contract: Any, rule: str) -> None:
     assert outcome(judge, table(contract), rule, "2025-Q4") == "not_applicable"
+
+
+@pytest.mark.parametrize(
+    ("change", "rule", "expected"),
+    [
+        ({}, "decision_is_accounted_for", "pass"),
+        ({"decided_by": None}, "decision_is_accounted_for", "fail"),
+        ({"rationale": None}, "decision_is_accounted_for", "fail"),
+        ({"related_items": None}, "decision_is_accounted_for", "fail"),
+        ({}, "decision_has_its_action", "pass"),
+        ({"n_actions": 0, "judged_on": NOON.date() + 2 * DAY}, "decision_has_its_action", "not_applicable"),
+        ({"n_actions": 0}, "decision_has_its_action", "not_applicable"),
+        ({"n_actions": 0, "judged_on": NOON.date() + 4 * DAY}, "decision_has_its_action", "fail"),
+    ],
+)
+def test_decisions(change: dict[str, Any], rule: str, expected: str) -> None:
+    assert outcome(rules.judge_decision_log, table(DecisionLog, DECISION | change), rule, "d") == expected
 
 
 # Facts
@@ -250,6 +273,21 @@ def test_an_open_action_goes_on_and_a_closed_one_does_not() -> None:
         ("2025-Q4", "open", True),
         ("2026-Q1", "open", False),
     ]
+
+
+@pytest.mark.parametrize(("days", "expected"), [(2, 1), (3, 1), (4, 0)])
+def test_a_decision_counts_actions_recorded_in_time_and_its_newest_version(days: int, expected: int) -> None:
+    taken = {"date": NOON.date(), "decided_on": NOON.date(), "decision_id": "d", "kind": "pivot"}
+    con, decisions = landed(
+        "decisions", *(taken | {"summary": text, "as_of": NOON.date() + n * DAY} for n, text in enumerate(("old", "new")))
+    )
+    plain = pa.schema([pa.field(field.name, field.type) for field in arrow_schema(RECORD_FEEDS["actions"])])
+    action = {"date": NOON.date() + days * DAY, "action_id": "a", "decision_id": "d", "summary": "s"}
+    con.register("actions", pa.Table.from_pylist([action, action | {"action_id": "b", "decision_id": "other"}], schema=plain))
+    made = facts.decision_log(con, decisions, "actions", [period("quarter", "2025-Q4")], NOON + 30 * DAY, CalendarPolicy())
+    (row,) = made.to_pylist()
+    assert (row["summary"], row["n_actions"], row["actions_due_on"]) == ("new", expected, NOON.date() + 3 * DAY)
+    assert report.headline_of_decisions(made) == ("decisions", 1, None)
 
 
 @pytest.mark.parametrize(

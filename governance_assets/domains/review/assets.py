@@ -1,4 +1,4 @@
-"""Assets of the review: the variance bundle, the kickoff and the register of actions of each quarter."""
+"""Assets of the review: the variance bundle, the kickoff, the actions and the decisions of each quarter."""
 
 import pyarrow as pa
 
@@ -23,3 +23,9 @@ def review_kickoff(run: Run, policy: ReviewPolicy, calendar: CalendarPolicy, rev
 def action_register(run: Run, policy: ReviewPolicy, actions: LandedPast) -> pa.Table:
     """One row is one action that was open in the quarter."""
     return facts.action_register(run.connection, actions.if_any, run.periods, run.as_of, policy)
+
+
+@artifact(contracts.DecisionLog, judge=rules.judge_decision_log, headline=report.headline_of_decisions)
+def decision_log(run: Run, calendar: CalendarPolicy, decisions: LandedPast, actions: LandedPast) -> pa.Table:
+    """One row is one decision taken in the quarter."""
+    return facts.decision_log(run.connection, decisions.if_any, actions.if_any, run.periods, run.as_of, calendar)

@@ -83,3 +83,23 @@ class ActionRegister(Contract, artifact="action_register", grain="quarter", key=
     overdue_days: int | None = field("Days beyond the day it was due", unit="days", null="closed, not yet due, or no day is stated", gt=0)
     carry_over_reason: str | None = field("Why it goes on into the next quarter", null="not carried over")
     evidence: str | None = field("Path or address of what proves it", null="none")
+
+
+class DecisionLog(Contract, artifact="decision_log", grain="quarter", key=("quarter", "decision_id"), owner="modelling_lead"):
+    """One decision, pivot, override or waiver taken in the quarter, in its newest version."""
+
+    quarter: str = field("Quarter in which it was taken, as 2025-Q4")
+    decision_id: str = field("Decision")
+    kind: Literal["decision", "pivot", "override", "waiver"] = field("What it is")
+    cycle: str | None = field("Quarter whose review took it", null="taken outside a review")
+    decided_on: dt.date = field("Day it was taken")
+    summary: str = field("What was decided")
+    rationale: str | None = field("Why", null="not stated")
+    decided_by: str | None = field("Role that decided", null="nobody is named")
+    severity: str | None = field("How grave the matter is, in the file's own word", null="not stated")
+    related_items: str | None = field("Items of the plan it touches, separated by commas", null="none")
+    expires_on: dt.date | None = field("Day it ceases to hold", null="it holds until changed")
+    outcome: str | None = field("What came of it", null="not known yet")
+    judged_on: dt.date = field("Day judged: the quarter's last, or the run's present while the quarter goes on")
+    actions_due_on: dt.date = field("Day by which its actions must be recorded")
+    n_actions: int = field("Actions that name it and were recorded by that day, and by the day judged", unit="actions", ge=0)

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from governance_assets.contract import arrow_schema
-from governance_assets.domains.review.contracts import ActionRegister, ReviewKickoff, VarianceBundle
+from governance_assets.domains.review.contracts import ActionRegister, DecisionLog, ReviewKickoff, VarianceBundle
 from governance_assets.policy import CalendarPolicy, ReviewPolicy
 from governance_assets.runtime import due_dates
 from governance_assets.runtime.periods import Period, quarter_of, utc_day
@@ -195,6 +195,45 @@ def action_register(
                 }
             )
     return pa.Table.from_pylist(rows, schema=arrow_schema(ActionRegister))
+
+
+# ---------------------------------------------------------------- decisions
+
+
+def decision_log(
+    con: duckdb.DuckDBPyConnection,
+    decisions: str | None,
+    actions: str | None,
+    periods: Sequence[Period],
+    as_of: dt.datetime,
+    calendar: CalendarPolicy,
+) -> pa.Table:
+    """Every decision that was taken in an asked quarter, in its newest version, with the actions that follow from it."""
+    versions = sorted(_rows(con, decisions), key=lambda row: (row["as_of"] or row["date"], row["date"]))
+    promised = _rows(con, actions)
+    rows = []
+    for period in periods:
+        judged_on = utc_day(min(as_of, period.end) - dt.timedelta(microseconds=1))
+        newest = {row["decision_id"]: row for row in versions if row["date"] <= judged_on}
+        for name, row in sorted(newest.items()):
+            taken_on = row["decided_on"] or row["date"]
+            if not utc_day(period.start) <= taken_on < utc_day(period.end):
+                continue
+            due_on = utc_day(due_dates.post_review_due(due_dates.at(taken_on, calendar.day_end), calendar))
+            known = {one["action_id"] for one in promised if one["decision_id"] == name and one["date"] <= min(due_on, judged_on)}
+            copied = ("kind", "cycle", "summary", "rationale", "decided_by", "severity", "related_items", "expires_on", "outcome")
+            rows.append(
+                {column: row[column] for column in copied}
+                | {
+                    "quarter": period.key,
+                    "decision_id": name,
+                    "decided_on": taken_on,
+                    "judged_on": judged_on,
+                    "actions_due_on": due_on,
+                    "n_actions": len(known),
+                }
+            )
+    return pa.Table.from_pylist(rows, schema=arrow_schema(DecisionLog))
 
 
 def _rows(con: duckdb.DuckDBPyConnection, view: str | None) -> list[Row]:

@@ -70,6 +70,7 @@ def page(tables: Tables, findings: pa.Table, as_of: dt.datetime) -> dict[str, An
     """The page model: risk by report, the newest report by component, kickoffs, actions."""
     bundle = tables["variance_bundle"]
     sections = [*_risk_sections(bundle), _kickoff_section(tables["review_kickoff"]), _action_section(tables["action_register"])]
+    sections.append(_decision_section(tables["decision_log"]))
     return {"title": "Review", "intro": f"{_INTRO}\n\nAs of {as_of.date()}.", "sections": sections}
 
 
@@ -96,6 +97,11 @@ def headline_of_kickoff(rows: pa.Table) -> tuple[str, int, None]:
 def headline_of_actions(rows: pa.Table) -> tuple[str, int, None]:
     """How many actions are overdue."""
     return "overdue", rows.filter(pc.is_valid(rows["overdue_days"])).num_rows, None
+
+
+def headline_of_decisions(rows: pa.Table) -> tuple[str, int, None]:
+    """How many decisions were taken."""
+    return "decisions", rows.num_rows, None
 
 
 # ---------------------------------------------------------------- page
@@ -172,6 +178,26 @@ def _action_section(actions: pa.Table) -> dict[str, Any]:
                     row["carry_over_reason"],
                 )
                 for row in here
+            ],
+        },
+    }
+
+
+def _decision_section(decisions: pa.Table) -> dict[str, Any]:
+    if not decisions.num_rows:
+        return {"title": "Decisions", "text": "Nothing is recorded yet."}
+    rows = sorted(decisions.to_pylist(), key=lambda row: (row["decided_on"], row["decision_id"]), reverse=True)
+    return {
+        "title": "Decisions",
+        "text": f"{len(rows)} decisions, the newest first.",
+        "table": {
+            "columns": ["decision", "taken", "kind", "what", "role", "why", "items", {"name": "actions", "unit": "actions"}, "outcome"],
+            "rows": [
+                (
+                    *(row[name] for name in ("decision_id", "decided_on", "kind", "summary", "decided_by", "rationale")),
+                    *(row[name] for name in ("related_items", "n_actions", "outcome")),
+                )
+                for row in rows
             ],
         },
     }

@@ -116,6 +116,21 @@ OPEN_ACTION_IS_CARRIED_OVER = Rule(
     remedy="Close it, or write its carry_over_reason",
     sources="A17 A18",
 )
+DECISION_IS_ACCOUNTED_FOR = Rule(
+    name="decision_is_accounted_for",
+    requirement="the decision names the role that took it, the reason, and the items of the plan it touches",
+    remedy="Complete it in the next version of the file",
+    severity="warn",
+    sources="A15 A42",
+)
+DECISION_HAS_ITS_ACTION = Rule(
+    name="decision_has_its_action",
+    requirement="an action that names the decision is recorded within the days allowed",
+    remedy="Record the action with decision_id, owner and day, or record that nothing follows",
+    severity="warn",
+    unit="actions",
+    sources="A15 A16",
+)
 
 
 def judge_variance_bundle(rows: pa.Table, policy: ReviewPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
@@ -224,3 +239,21 @@ def _action(row: Row) -> Iterator[Finding]:
         yield OPEN_ACTION_IS_CARRIED_OVER.not_applicable(subject, "the quarter goes on")
     else:
         yield OPEN_ACTION_IS_CARRIED_OVER.judge(subject, not is_open or bool(row["carry_over_reason"]), why=row["carry_over_reason"] or "")
+
+
+def judge_decision_log(rows: pa.Table, policy: ReviewPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
+    """Whether each decision says by whom and why, and whether something follows from it in time."""
+    if not rows.num_rows:
+        return [DECISION_IS_ACCOUNTED_FOR.not_applicable(partition_key, "no decision was taken")]
+    return [finding for row in rows.to_pylist() for finding in _decision(row)]
+
+
+def _decision(row: Row) -> Iterator[Finding]:
+    subject = row["decision_id"]
+    lacking = [name for name in ("decided_by", "rationale", "related_items") if not row[name]]
+    yield DECISION_IS_ACCOUNTED_FOR.judge(subject, not lacking, why=f"missing: {', '.join(lacking)}" if lacking else "")
+    why = f"by {row['actions_due_on']}"
+    if not row["n_actions"] and row["judged_on"] <= row["actions_due_on"]:
+        yield DECISION_HAS_ITS_ACTION.not_applicable(subject, f"the days allowed are not over: {why}")
+    else:
+        yield DECISION_HAS_ITS_ACTION.judge(subject, row["n_actions"] > 0, row["n_actions"], 1, why)
