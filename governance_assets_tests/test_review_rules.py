@@ -301,3 +301,20 @@ def test_a_decision_counts_actions_recorded_in_time_and_its_newest_version(days:
 def test_policy_refuses(change: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         ReviewPolicy(**change)
+
+
+def test_kickoffs_are_a_calendar_file_that_folds_and_escapes() -> None:
+    notes = "First; second, third\\\nBEGIN:VEVENT " + "ä" * 60
+    rows = table(ReviewKickoff, KICKOFF | {"notes": notes, "duration_minutes": None}, KICKOFF | {"event": "l", "status": "cancelled"})
+    tables = {"review_kickoff": rows, "variance_bundle": table(VarianceBundle)}
+    made = report.documents(tables, pa.table({}), NOON)
+    assert list(made) == [report.CALENDAR]
+    assert made[report.CALENDAR].endswith("END:VCALENDAR\r\n")
+    raw = made[report.CALENDAR].split("\r\n")[:-1]
+    assert max(len(line.encode()) for line in raw) <= 75
+    lines = made[report.CALENDAR].replace("\r\n ", "").split("\r\n")
+    assert lines.count("BEGIN:VEVENT") == lines.count("END:VEVENT") == 2
+    assert "DTSTART:20251008T120000Z" in lines
+    assert "DURATION:PT60M" in lines
+    assert "DESCRIPTION:First\\; second\\, third\\\\\\nBEGIN:VEVENT " + "ä" * 60 in lines
+    assert [line for line in lines if line.startswith("STATUS")] == ["STATUS:CONFIRMED", "STATUS:CANCELLED"]

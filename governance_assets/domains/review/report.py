@@ -18,6 +18,8 @@ Tables = Mapping[str, pa.Table]
 
 BUNDLE = "reviews/modeling_meta.json"
 SCHEMA = "reviews/modeling_meta.schema.json"
+CALENDAR = "reviews/kickoffs.ics"
+_OCTETS = 75
 _INTRO = (
     "The quarterly review: every variance report with its risk score and what it rests on, the kickoff against the first full week of the "
     "quarter, and every action that was promised. A component that a report leaves out is unknown, and the score is then a range."
@@ -75,10 +77,12 @@ def page(tables: Tables, findings: pa.Table, as_of: dt.datetime) -> dict[str, An
 
 
 def documents(tables: Tables, findings: pa.Table, as_of: dt.datetime) -> dict[str, str]:
-    """The bundle over all quarters in the shape of the playbook, and the schema it is meant to fulfil."""
+    """Kickoffs as a calendar file; the bundle over all quarters in the shape of the playbook, and the schema it is meant to fulfil."""
+    kickoffs = tables["review_kickoff"]
+    made = {CALENDAR: _calendar(kickoffs)} if kickoffs.num_rows else {}
     if not tables["variance_bundle"].num_rows:
-        return {}
-    return {
+        return made
+    return made | {
         path: json.dumps(told, indent=2, ensure_ascii=False) + "\n" for path, told in ((BUNDLE, _bundle(tables)), (SCHEMA, BUNDLE_SCHEMA))
     }
 
@@ -144,6 +148,7 @@ def _kickoff_section(kickoffs: pa.Table) -> dict[str, Any]:
     rows = sorted(kickoffs.to_pylist(), key=lambda row: (row["starts_at"], row["event"]), reverse=True)
     return {
         "title": "Kickoff",
+        "documents": [("Kickoffs, iCalendar", CALENDAR)],
         "text": "Against the first Monday to Friday that lies wholly in the quarter.",
         "table": {
             "columns": ["quarter", "event", "starts", "first full week", "in it", "state", "missing roles", "next review"],
@@ -285,3 +290,47 @@ def _lines(text: str | None) -> list[str] | None:
 
 def _instant(moment: dt.datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+
+
+# ---------------------------------------------------------------- calendar
+
+
+def _calendar(kickoffs: pa.Table) -> str:
+    """Every kickoff by RFC 5545: CRLF, texts escaped, lines folded at 75 octets."""
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//governance_assets//review//EN"]
+    for row in sorted(kickoffs.to_pylist(), key=lambda row: (row["starts_at"], row["event"])):
+        minutes = row["planned_minutes"] if row["duration_minutes"] is None else row["duration_minutes"]
+        lines += [
+            "BEGIN:VEVENT",
+            f"UID:{_escaped(row['event'])}",
+            f"DTSTAMP:{_stamp(row['created_at'] or row['starts_at'])}",
+            f"DTSTART:{_stamp(row['starts_at'])}",
+            f"DURATION:PT{minutes}M",
+            f"SUMMARY:{_escaped(row['title'] or 'Kickoff of the quarterly review')}",
+            f"DESCRIPTION:{_escaped(row['notes'] or '')}",
+            f"STATUS:{'CANCELLED' if row['status'] == 'cancelled' else 'CONFIRMED'}",
+            "END:VEVENT",
+        ]
+    return "".join(f"{_folded(line)}\r\n" for line in [*lines, "END:VCALENDAR"])
+
+
+def _stamp(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _escaped(text: str) -> str:
+    plain = text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
+    return "\\n".join(plain.splitlines())
+
+
+def _folded(line: str) -> str:
+    """``line`` in pieces of at most 75 octets, none of which splits a letter; each further one begins with a blank."""
+    pieces, room = [""], _OCTETS
+    for letter in line:
+        size = len(letter.encode())
+        if size > room:
+            pieces.append("")
+            room = _OCTETS - 1
+        pieces[-1] += letter
+        room -= size
+    return "\r\n ".join(pieces)
