@@ -9,6 +9,7 @@ import dagster as dg
 from governance_assets.domains import FLOW
 from governance_assets.runtime.artifact import check_inputs
 from governance_assets.runtime.automation import jobs, schedules, sensors
+from governance_assets.runtime.fetching import fetch_assets
 from governance_assets.runtime.processes import process_tags
 from governance_assets.runtime.upkeep import upkeep
 from governance_assets.runtime.workspace import Workspace
@@ -42,7 +43,7 @@ def build(workspace: Workspace | None = None) -> dg.Definitions:
     """All definitions; runs share ``workspace`` when one is handed in, else each opens the one the environment names."""
     resource = from_environment if workspace is None else dg.ResourceDefinition.hardcoded_resource(workspace)
     return dg.Definitions(
-        assets=[*assets(), *upkeep()],
+        assets=[*assets(), *fetch_assets(), *upkeep()],
         jobs=jobs(),
         schedules=schedules(),
         sensors=sensors(),

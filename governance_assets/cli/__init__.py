@@ -22,7 +22,7 @@ def main() -> None:
 
 
 for command in (
-    *(running.run, running.report, running.ui, running.batches),
+    *(running.fetch, running.run, running.report, running.ui, running.batches),
     *(reading.sql, reading.history, reading.explain, reading.calendar),
     *(proving.seal, proving.verify, proving.prove, proving.replay),
     *(alerting.doctor, alerting.alerts),

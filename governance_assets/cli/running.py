@@ -1,4 +1,4 @@
-"""Commands that compute and show: run, report, ui, batches."""
+"""Commands that fetch, compute and show: fetch, run, report, ui, batches."""
 
 from __future__ import annotations
 
@@ -14,6 +14,28 @@ from governance_assets.cli.common import CHECKS_FAILED, FAILED, located, setting
 
 if TYPE_CHECKING:
     from governance_assets.runtime.workspace import Workspace
+
+
+@click.command()
+@located
+@click.argument("source", required=False)
+def fetch(home: Path | None, telemetry: Path | None, source: str | None) -> None:
+    """Fetch the live sources that governance.yaml names into the telemetry folder; with SOURCE one kind, such as github."""
+    from governance_assets.policy import SourcesPolicy
+    from governance_assets.runtime import batch
+
+    if source is not None and source not in SourcesPolicy.KINDS:
+        raise click.UsageError(f"SOURCE: no source is named {source}; known are {', '.join(SourcesPolicy.KINDS)}")
+    with workspace_at(home, telemetry) as workspace:
+        kinds = [kind for kind in SourcesPolicy.KINDS if workspace.policy.sources.of(kind) and source in (None, kind)]
+        if not kinds:
+            raise click.UsageError(
+                f"governance.yaml names no source below sources{f'.{source}' if source else ''}; files are read all the same"
+            )
+        is_whole = batch.fetch(workspace, kinds, " ".join(["governance", *sys.argv[1:]]), click.echo)
+    click.echo("next: governance run")
+    if not is_whole:
+        sys.exit(FAILED)
 
 
 @click.command()

@@ -16,6 +16,7 @@ from governance_assets.policy import Policy
 from governance_assets.runtime import calendar
 from governance_assets.runtime.alerts.sensors import alert_sensors
 from governance_assets.runtime.artifact import DECLARATIONS, Declaration
+from governance_assets.runtime.fetching import fetch_jobs, fetch_schedules, records_of_fetches
 from governance_assets.runtime.inputs import grain_of, recorded_inputs, used_by
 from governance_assets.runtime.ledger import Input, inputs_text, sha256
 from governance_assets.runtime.partitions import FIRST, PARTITIONS, to_dagster
@@ -62,6 +63,7 @@ def jobs() -> list[Any]:
         dg.define_asset_job(HEALTH_JOB, _LOOKS_BACK, description="Whether everything that is due is recorded, and what stays open."),
         dg.define_asset_job(COMPACTION_JOB, dg.AssetSelection.assets("history_compaction"), description="Compact the history."),
         dg.define_asset_job(SEAL_JOB, dg.AssetSelection.assets("history_seal"), description="Seal the history, then verify all of it."),
+        *fetch_jobs(),
     ]
 
 
@@ -189,6 +191,7 @@ def schedules() -> list[dg.ScheduleDefinition]:
             tags={ORIGIN_TAG: "schedule"},
             description="Every hour: seal and anchor what was recorded, then recompute the history from its files.",
         ),
+        *fetch_schedules(),
     ]
 
 
@@ -199,7 +202,7 @@ def sensors() -> list[dg.SensorDefinition]:
         job_name=INTAKE_JOB,
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts intake when a file of the telemetry folder appears, changes or vanishes.",
+        description="Starts intake when a file of the telemetry folder appears, changes or vanishes, and when a source was fetched.",
     )
     def new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         seen = _listing(Settings.from_environment())
@@ -250,8 +253,10 @@ def range_tags(grain: str, first: str, last: str) -> dict[str, str]:
 
 
 def _listing(settings: Settings) -> str:
-    """A digest of the names, sizes and times of the files below the telemetry folder."""
+    """A digest of the names, sizes and times of the files below the telemetry folder, and of the records of fetches."""
     total = hashlib.sha256()
+    for name, size in records_of_fetches(settings):
+        total.update(f"{name}\0{size}\n".encode())
     for path in sorted(p for p in settings.telemetry.rglob("*") if p.is_file()):
         status = path.stat()
         total.update(f"{path.relative_to(settings.telemetry).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())

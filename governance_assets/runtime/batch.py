@@ -32,6 +32,7 @@ from governance_assets.runtime.automation import (
     ranges,
     stale,
 )
+from governance_assets.runtime.fetching import asset_name, fetch_assets, fetch_jobs
 from governance_assets.runtime.instance import opened
 from governance_assets.runtime.overview import site
 from governance_assets.runtime.partitions import FIRST
@@ -53,6 +54,7 @@ from governance_assets.runtime.proof.installation import seal_installation
 from governance_assets.runtime.proof.seals import SealRefused
 from governance_assets.runtime.settings import SettingsError
 from governance_assets.runtime.site import write_documents, write_site
+from governance_assets.runtime.sources.live.records import OK, fetches
 from governance_assets.runtime.terminal import console
 from governance_assets.runtime.workspace import COMMAND_TAG, ORIGIN_TAG, Workspace
 
@@ -150,6 +152,27 @@ def run(workspace: Workspace, definitions: dg.Definitions, asked: Asked, command
             sweep(workspace)  # where no daemon lives nobody else has taken the steps that are due
             batch.execute(HEALTH_JOB, None, {})
     return done
+
+
+def fetch(workspace: Workspace, kinds: Sequence[str], command: str, say: Say) -> bool:
+    """Fetch these kinds of live sources, one Dagster run a kind; whether every source has everything up to now."""
+    done = Done()
+    tags = {BATCH_TAG: uuid.uuid4().hex, COMMAND_TAG: command, ORIGIN_TAG: "cli", **process_tags()}
+    definitions = dg.Definitions(
+        assets=fetch_assets(),
+        jobs=fetch_jobs(),
+        resources={"workspace": dg.ResourceDefinition.hardcoded_resource(workspace)},
+        executor=dg.in_process_executor,
+    )
+    with opened(workspace.settings) as instance:
+        batch = _Batch(workspace, definitions, instance, tags, done, say)
+        for kind in kinds:
+            batch.execute(asset_name(kind), None, {})
+    rows = [row for row in fetches(workspace.settings.home, workspace.policy.sources, clock.now()) if row["source"] in kinds]
+    for row in rows:
+        told = f"{count(row['pages'], 'page')}, {count(row['records'], 'record')}, {count(row['files'], 'new file')}"
+        say(f"{row['source']} {row['stream']}: {row['state']}, {told}" + (f"; {row['reason']}" if row["reason"] else ""))
+    return done.is_success and all(row["state"] == OK for row in rows)
 
 
 def seal_run(workspace: Workspace, done: Done, say: Say) -> None:

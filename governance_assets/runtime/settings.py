@@ -119,7 +119,7 @@ def _evaluation_sets(path: Path) -> list[dict[str, Any]]:
 
 
 _FROM_RUNTIME = {
-    "intake": ("sources/*.py",),
+    "intake": ("sources/*.py", "sources/live/records.py"),
     "health": ("periods.py", "due_dates.py", "calendar.py", "alerts/incidents.py", "alerts/escalation.py"),
 }
 """What of the runtime sways the artifacts of a domain."""

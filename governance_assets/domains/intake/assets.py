@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from governance_assets.domains.intake import contracts, facts, rules
-from governance_assets.policy import IntakePolicy
+from governance_assets.policy import IntakePolicy, SourcesPolicy
 from governance_assets.runtime.artifact import Run, artifact, artifacts
+from governance_assets.runtime.sources.live.records import fetches
 
 
 @artifact(contracts.QuantileForecasts, judge=rules.judge_manifest, headline=rules.headline, kinds=frozenset({"parquet"}))
@@ -56,6 +57,12 @@ record_feeds = artifacts(
 def media_series(run: Run, policy: IntakePolicy) -> pa.Table:
     """One row is one series of one tenant over all weeks that landed."""
     return facts.media_series(run.intake().media, policy.spend_past_weeks, policy.spend_recent_weeks)
+
+
+@artifact(contracts.SourceFetches, judge=rules.judge_sources, headline=rules.headline_sources)
+def source_fetches(run: Run, policy: SourcesPolicy) -> pa.Table:
+    """One row is one live source and how its last fetch ended."""
+    return facts.source_fetches(fetches(run.workspace.settings.home, policy, run.present))
 
 
 @artifact(contracts.RejectedRecords, judge=rules.judge_rejected, kinds=frozenset({"parquet"}))

@@ -149,6 +149,36 @@ class MediaSeries(Contract, artifact="media_series", key=("tenant", "series", "n
     )
 
 
+class SourceFetches(Contract, artifact="source_fetches", key=("source", "stream")):
+    """One live source, how its last fetch ended and what is missing since; or one kind of source of which none is configured."""
+
+    source: str = field("Kind of source: github, airtable, cloudwatch, sagemaker, git_plan, git_log or s3")
+    stream: str = field("What is fetched, such as a repository or a table; empty when nothing of the kind is configured")
+    state: Literal["not_configured", "configured", "ok", "partial", "failed"] = field(
+        "How the last fetch ended; configured is a source that was never fetched, partial one that broke off or has not ended"
+    )
+    reason: str = field("Why it is not ok, without secrets; empty when it is")
+    started_at: dt.datetime | None = field("When the last fetch began", null="never fetched")
+    ended_at: dt.datetime | None = field("When it ended", null="never fetched, or it left no word of its end")
+    pages: int = field("Pages that the last fetch received", unit="pages", ge=0)
+    records: int = field("Records on them", unit="records", ge=0)
+    files: int = field("Files or folders that are new in the telemetry folder, or replaced", unit="files", ge=0)
+    cursor: str = field("Where the next fetch goes on, shortened; empty when it was never fetched")
+    last_whole_at: dt.datetime | None = field("When a fetch last ended with nothing missing", null="none ever did")
+    gap_since: dt.datetime | None = field(
+        "Instant, by the source's clock, up to which everything has landed", null="no gap, or nothing was ever whole"
+    )
+    gap_until: dt.datetime | None = field("When the fetch began that did not bring what came since", null="no gap")
+    not_before: dt.datetime | None = field("Until when the source asked not to be asked", null="it asked for no pause")
+    hours_since_whole: int | None = field(
+        "Whole hours since a fetch ended with nothing missing, or since the first fetch where none ever did",
+        unit="hours",
+        ge=0,
+        null="never fetched",
+    )
+    stale_after_hours: int = field("Hours after which it is stale, by the policy", unit="hours", ge=1)
+
+
 class RejectedRecords(Contract, artifact="rejected_records", key=("file", "record")):
     """One refused row or file, with the reason and the next step; or one file that is no telemetry."""
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance_assets.contract import arrow_schema
-from governance_assets.domains.intake.contracts import MediaSeries
+from governance_assets.domains.intake.contracts import MediaSeries, SourceFetches
 
 
 def total(rows: pa.Table, column: str) -> int:
@@ -184,6 +184,16 @@ def parameters(rows: Sequence[Mapping[str, Any]]) -> int:
     a coefficient for each control and event, the intercept and the noise."""
     channels = sum(row["series"] == "spend" and row["largest"] > 0 for row in rows)
     return 3 * channels + sum(row["series"] in ("control", "event") for row in rows) + 2
+
+
+def source_fetches(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """The rows as a table of their contract."""
+    return pa.Table.from_pylist(list(rows), arrow_schema(SourceFetches))
+
+
+def named_source(row: Mapping[str, Any]) -> str:
+    """What a verdict calls a source: its kind and stream."""
+    return f"{row['source']} {row['stream']}".strip()
 
 
 def _share(refused: int, landed: int) -> float:

@@ -44,7 +44,21 @@ EVERY_FILE_READABLE = Rule(
     severity="error",
     unit="files",
 )
-
+SOURCE_IS_WHOLE = Rule(
+    "source_is_whole",
+    "the last fetch of a live source brought everything up to its time",
+    "read the reason; `governance fetch` goes on where it broke off, as its schedule will; what was there stays",
+    severity="warn",
+    sources="C25",
+)
+SOURCE_IS_FRESH = Rule(
+    "source_is_fresh",
+    "a live source was fetched whole not long ago",
+    "mend what the reason names, then `governance fetch`; or take the source out of governance.yaml and send files",
+    severity="error",
+    unit="hours",
+    sources="C25",
+)
 
 MEDIA_HAS_NO_GAPS = Rule(
     "media_has_no_gaps",
@@ -165,6 +179,35 @@ def judge_rejected(rows: pa.Table, policy: IntakePolicy, partition_key: str, pas
     if not unreadable:
         return [EVERY_FILE_READABLE.judge("the telemetry folder", True, 0, 0)]
     return [EVERY_FILE_READABLE.judge(file, False, 1, 0, found) for file, found in unreadable]
+
+
+def judge_sources(rows: pa.Table, policy: IntakePolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
+    """Two verdicts on each live source: is it whole, and for how long has it not been."""
+    return [finding for row in rows.to_pylist() for finding in (_whole(row), _fresh(row))]
+
+
+def _whole(row: Row) -> Finding:
+    subject = facts.named_source(row)
+    if row["state"] == "not_configured" and row["last_whole_at"] is None:
+        return SOURCE_IS_WHOLE.not_applicable(subject, row["reason"])
+    # What did not come is not known to be bad: it is missing.
+    is_whole = True if row["state"] == "ok" else None
+    since = f"; missing since {row['gap_since']:%Y-%m-%d %H:%M} UTC" if row["gap_since"] else ""
+    return SOURCE_IS_WHOLE.judge(subject, is_whole, why="" if is_whole else row["reason"] + since)
+
+
+def _fresh(row: Row) -> Finding:
+    subject, hours, limit = facts.named_source(row), row["hours_since_whole"], row["stale_after_hours"]
+    if row["state"] == "not_configured" and row["last_whole_at"] is None:
+        return SOURCE_IS_FRESH.not_applicable(subject, row["reason"])
+    if hours is None:
+        return SOURCE_IS_FRESH.judge(subject, None, limit=limit, why=row["reason"])
+    return SOURCE_IS_FRESH.judge(subject, hours <= limit, hours, limit, row["reason"])
+
+
+def headline_sources(rows: pa.Table) -> tuple[str, int, None]:
+    """The figure shown beside the sources: how many are configured."""
+    return "configured sources", sum(row["state"] != "not_configured" for row in rows.to_pylist()), None
 
 
 def headline(rows: pa.Table) -> tuple[str, int, None]:
