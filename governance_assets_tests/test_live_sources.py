@@ -15,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -25,14 +26,16 @@ from governance_assets.domains.intake import facts, rules
 from governance_assets.domains.intake.contracts import SourceFetches
 from governance_assets.finding import Finding
 from governance_assets.policy import IntakePolicy, SourcesPolicy
-from governance_assets.policy.sources import GithubSource
+from governance_assets.policy.sources import AirtableSource, CloudwatchSource, GithubSource, GitPlanSource, GitSource, SagemakerSource
 from governance_assets.runtime.settings import Settings
+from governance_assets.runtime.sources import read_telemetry
 from governance_assets.runtime.sources.live import records, slug
 from governance_assets.runtime.sources.live.engine import FetchRunning, Places, fetch
 from governance_assets.runtime.sources.live.landing import FETCHES, Landing, memory
 from governance_assets.runtime.workspace import Workspace
-from governance_assets_tests.channel_samples import SECRET, Answer, no_proxy
-from governance_assets_tests.live_samples import NOW, Bench, Github, issue, numbers
+from governance_assets_tests.channel_samples import SECRET, Answer, Receiver, no_proxy
+from governance_assets_tests.live_samples import NOW, Airtable, Bench, Github, issue, numbers, stage
+from governance_assets_tests.test_live_git import PLAN, Repository
 
 __all__ = ["no_proxy"]
 pytestmark = pytest.mark.usefixtures("no_proxy")
@@ -222,6 +225,75 @@ def test_the_past_is_read_as_it_was(bench: Bench, github: Github) -> None:
     policy = SourcesPolicy(github=(source(github),))
     now, then = (records.fetches(bench.places.home, policy, when)[0] for when in (bench.now, NOW + dt.timedelta(hours=1)))
     assert (now["state"], now["hours_since_whole"], then["state"], then["hours_since_whole"]) == ("failed", 60, "ok", 1)
+
+
+# What lands is read
+
+
+def landed(bench: Bench, feed: str) -> list[dict[str, Any]]:
+    """The typed rows of a feed, as intake lands them from the telemetry folder."""
+    intake = read_telemetry(bench.places.telemetry, bench.places.home, IntakePolicy())
+    assert [one for one in intake.rejected.to_pylist() if one["scope"] != "ignored"] == []
+    paths = [bench.places.home / path for path in intake.manifests[feed]["landed_path"].to_pylist()]
+    return [one for path in paths for one in pq.read_table(path).to_pylist()]
+
+
+def test_pages_of_github_become_events_of_issues(bench: Bench, github: Github) -> None:
+    bench.fetch("github", source(github))
+    rows = landed(bench, "issue_events")
+    assert (len(rows), len({one["source_id"] for one in rows}), {one["event"] for one in rows}) == (250, 250, {"opened"})
+    assert {one["source"] for one in rows} == {"github"}
+    assert {one["kind"] for one in rows} == {"issue", "pull_request"}
+
+
+def test_states_of_a_table_become_items_of_the_plan_by_day(bench: Bench) -> None:
+    airtable = Airtable([stage(number) for number in range(150)])
+    table = AirtableSource(base="appPlan1", table="The Stages", holds="stages", endpoint=airtable.server.url)
+    bench.fetch("airtable", table)
+    airtable.records[3] = stage(3, "Done")
+    airtable.date = "Fri, 21 Nov 2025 08:30:00 GMT"
+    bench.fetch("airtable", table)
+    airtable.server.close()
+    rows = landed(bench, "plan_items")
+    assert {(one["plan"], one["kind"], str(one["date"])) for one in rows} == {
+        ("appPlan1", "stage", "2025-11-20"),
+        ("appPlan1", "stage", "2025-11-21"),
+    }
+    assert len(rows) == 300
+    assert [one["status"] for one in rows if one["record_id"] == "rec0003"] in (["Todo", "Done"], ["Done", "Todo"])
+
+
+def test_answers_of_aws_become_events_of_issues(bench: Bench) -> None:
+    told = [{"logStreamName": "s", "timestamp": 1763600000000, "message": "ERROR: out of memory", "ingestionTime": 2, "eventId": "3"}]
+    job = {"TrainingJobName": "fit", "TrainingJobArn": "arn", "TrainingJobStatus": "Failed", "FailureReason": "out of memory"}
+    job |= {"CreationTime": 1763600000.0, "LastModifiedTime": 1763600060.0}
+    answers = {
+        "FilterLogEvents": {"events": told},
+        "ListTrainingJobs": {"TrainingJobSummaries": [job]},
+        "DescribeTrainingJob": job | {"ResourceConfig": {"VolumeSizeInGB": 1}},
+    }
+    server = Receiver(lambda request: Answer(200, json.dumps(answers[request.headers["X-Amz-Target"].rsplit(".", 1)[1]]).encode()))
+    bench.environment = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": SECRET}
+    where = {"region": "eu-west-1", "endpoint": server.url}
+    assert bench.fetch("cloudwatch", CloudwatchSource(log_group="app", **where)).state == "ok"
+    assert bench.fetch("sagemaker", SagemakerSource(**where)).state == "ok"
+    server.close()
+    rows = landed(bench, "issue_events")
+    assert {(one["source"], one["kind"]) for one in rows} == {("cloudwatch", "log_event"), ("sagemaker", "training_job")}
+
+
+def test_a_repository_becomes_items_of_the_plan_and_commits(bench: Bench, tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "repository")
+    repository.commit("2025-10-07T00:00:00+00:00", "epics: [{id: E1, title: first, status: todo, milestones: []}]\n")
+    sha = repository.commit("2025-10-14T00:00:00+00:00", "epics: [{id: E1, title: first, status: done, milestones: []}]\n")
+    where = {"name": "roadmap", "repository": str(repository.folder)}
+    bench.fetch("git_plan", GitPlanSource(path=PLAN, **where))
+    bench.fetch("git_log", GitSource(**where))
+    items = sorted((str(one["date"]), one["plan"], one["item_id"], one["status"]) for one in landed(bench, "plan_items"))
+    assert items == [("2025-10-07", "roadmap", "E1", "todo"), ("2025-10-14", "roadmap", "E1", "done")]
+    commits = landed(bench, "commits")
+    assert (len(commits), {one["repository"] for one in commits}) == (2, {"roadmap"})
+    assert [one["files"] for one in commits if one["commit"] == sha] == [PLAN]
 
 
 # The command, the assets, the schedules
