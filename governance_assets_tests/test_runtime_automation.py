@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from governance_assets.definitions import build, defs
+from governance_assets.policy import SourcesPolicy
 from governance_assets.runtime.automation import NIGHTLY_JOB, RANGE_END, RANGE_START
 from governance_assets.runtime.settings import Settings
 from governance_assets.runtime.workspace import Workspace
@@ -171,6 +172,7 @@ def test_everything_is_on_from_the_start() -> None:
         "hourly_health": dg.DefaultScheduleStatus.RUNNING,
         "nightly_compaction": dg.DefaultScheduleStatus.RUNNING,
         "hourly_seal": dg.DefaultScheduleStatus.RUNNING,
+        **{f"fetch_{kind}_schedule": dg.DefaultScheduleStatus.RUNNING for kind in SourcesPolicy.KINDS},
     }
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
         "new_files": dg.DefaultSensorStatus.RUNNING,
