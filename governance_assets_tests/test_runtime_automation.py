@@ -169,6 +169,7 @@ def test_everything_is_on_from_the_start() -> None:
         "nightly_open_week": dg.DefaultScheduleStatus.RUNNING,
         "weekly_retraining": dg.DefaultScheduleStatus.RUNNING,
         "interim_critics": dg.DefaultScheduleStatus.RUNNING,
+        "issue_review": dg.DefaultScheduleStatus.RUNNING,
         "hourly_health": dg.DefaultScheduleStatus.RUNNING,
         "nightly_compaction": dg.DefaultScheduleStatus.RUNNING,
         "hourly_seal": dg.DefaultScheduleStatus.RUNNING,
