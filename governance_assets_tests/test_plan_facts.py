@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
 
-import governance_assets.domains.issues.contracts  # noqa: F401  (declares issue_report)
 from benchmarks import plan_transitions
-from governance_assets.contract import Contract, arrow_schema, conform, registry, violations
+from governance_assets.contract import Contract, arrow_schema, conform, violations
 from governance_assets.domains.plan import contracts, facts
 from governance_assets.feeds import RECORD_FEEDS
 from governance_assets.policy import PlanPolicy
@@ -48,13 +46,11 @@ def computed(
     policy: PlanPolicy | None = None,
     keys: tuple[str, ...] = WEEKS,
     as_of: dt.datetime = LATE,
-    reviews: Sequence[dict[str, Any]] = (),
     **feeds: list[dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """The rows of one artifact, those before it computed on the way, each conforming to its contract."""
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
-    con.register("issue_report", pa.Table.from_pylist(reviews, schema=arrow_schema(registry()["issue_report"])))
     given = facts.Feeds(**{feed: view(con, feed, rows) for feed, rows in feeds.items() if rows})
     rest = ([period("week", key) for key in keys], as_of, policy or PlanPolicy())
     wanted = contract.artifact
@@ -65,7 +61,7 @@ def computed(
         (contracts.PlanDashboard, ("plan_phases",)),
         (contracts.EstimateAdjustments, ()),
         (contracts.WeeklyChangelog, ()),
-        (contracts.PlanChanges, ("estimate_adjustments", "plan_dashboard", "issue_report")),
+        (contracts.PlanChanges, ("estimate_adjustments", "plan_dashboard")),
     ):
         if each is contract or wanted in ("plan_dashboard", "plan_changes"):
             rows = conform(each, getattr(facts, each.artifact)(con, given, *needs, *rest))
@@ -363,20 +359,6 @@ def test_open_actions_and_measured_criteria_are_changes_with_lasting_keys() -> N
     notes = [row for row in rows if row["kind"] == "criterion"]
     assert [row["new_value"] for row in notes] == ["R² of m: 0.9000, target 0.95 to 0.99"] * 2
     assert len({row["change_key"] for row in notes}) == 2  # a new week is a new note
-
-
-def test_actions_of_the_newest_review_that_is_over_are_changes() -> None:
-    def review(start: dt.date, name: str) -> dict[str, Any]:
-        told = {"half_month": start, "section": "action", "name": name, "value": None, "unit": "hours", "priority": "P1"}
-        return told | {"owner": "architect", "due_date": dt.date(2025, 11, 1), "text": f"{name}: repair"}
-
-    reviews = [review(dt.date(2025, 9, 15), "old"), review(dt.date(2025, 10, 1), "new"), review(dt.date(2025, 10, 15), "open")]
-    rows = computed(contracts.PlanChanges, reviews=reviews)
-    assert [(str(row["week"]), row["new_value"]) for row in rows] == [
-        ("2025-10-06", "old: repair"),
-        ("2025-10-13", "old: repair"),
-        ("2025-10-20", "new: repair"),
-    ]
 
 
 # ---------------------------------------------------------------- changelog

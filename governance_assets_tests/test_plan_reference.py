@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-import governance_assets.domains.issues.contracts  # noqa: F401  (declares issue_report)
-from governance_assets.contract import conform, empty, registry, violations
+from governance_assets.contract import conform, empty, violations
 from governance_assets.domains.plan import contracts, facts, report, rules
 from governance_assets.finding import Finding
 from governance_assets.pages.model import page_from
@@ -65,7 +64,6 @@ def tables(shared_data: Callable[[str], Path], tmp_path_factory: pytest.TempPath
     found: Tables = {}
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
-        con.register("issue_report", empty(registry()["issue_report"]))
         names = ("plan_items", "plan_transitions", "cost_entries")
         feeds = facts.Feeds(**{name: landed_relation(con, name, intake.manifests[name], folder.home, None) for name in names})
         for contract, needs in (
@@ -75,7 +73,7 @@ def tables(shared_data: Callable[[str], Path], tmp_path_factory: pytest.TempPath
             (contracts.PlanDashboard, ("plan_phases",)),
             (contracts.EstimateAdjustments, ()),
             (contracts.WeeklyChangelog, ()),
-            (contracts.PlanChanges, ("estimate_adjustments", "plan_dashboard", "issue_report")),
+            (contracts.PlanChanges, ("estimate_adjustments", "plan_dashboard")),
         ):
             name = contract.artifact
             found[name] = conform(contract, getattr(facts, name)(con, feeds, *needs, WEEKS, AS_OF, POLICY))

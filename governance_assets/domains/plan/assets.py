@@ -7,7 +7,7 @@ import pyarrow as pa
 from governance_assets.domains.plan import contracts, facts, report, rules
 from governance_assets.domains.plan.facts import Feeds
 from governance_assets.policy import PlanPolicy
-from governance_assets.runtime.artifact import Earlier, LandedPast, Past, Run, Same, artifact
+from governance_assets.runtime.artifact import LandedPast, Past, Run, Same, artifact
 from governance_assets.runtime.publishing import compared
 
 
@@ -61,12 +61,10 @@ def weekly_changelog(
 
 
 @artifact(contracts.PlanChanges, headline=report.headline_of_changes, in_quiet_weeks=True)
-def plan_changes(
-    run: Run, policy: PlanPolicy, estimate_adjustments: Same, plan_dashboard: Same, actions: LandedPast, issue_report: Earlier
-) -> pa.Table:
+def plan_changes(run: Run, policy: PlanPolicy, estimate_adjustments: Same, plan_dashboard: Same, actions: LandedPast) -> pa.Table:
     """One row is one change that the plan store should take over."""
     feeds = Feeds(actions=actions.if_any)
-    views = estimate_adjustments.view, plan_dashboard.view, issue_report.view
+    views = estimate_adjustments.view, plan_dashboard.view
     return facts.plan_changes(run.connection, feeds, *views, run.periods, run.as_of, policy)
 
 
@@ -80,7 +78,7 @@ def repository_sync(
     plan_items: LandedPast,
     plan_transitions: LandedPast,
     plan_notes: LandedPast,
-    model_registry: Earlier,
+    model_registry: Past,
 ) -> pa.Table:
     """One row is one thing that a sync of a repository would write, tag or refuse."""
     con, now = run.connection, run.as_of

@@ -599,20 +599,11 @@ QUALIFY row_number() OVER (PARTITION BY w.week, a.action_id ORDER BY a.as_of DES
 """
 
 
-_REVIEWED = """
-SELECT w.week, r.half_month, r.name, r.owner, r.due_date, r.text FROM weeks w JOIN {reviews} r ON r.half_month < w.week
-WHERE r.section = 'action' AND r.half_month = (
-  SELECT max(half_month) FROM (SELECT DISTINCT half_month FROM {reviews}) h WHERE h.half_month + INTERVAL 14 DAY <= w.week
-)
-"""
-
-
 def plan_changes(
     con: duckdb.DuckDBPyConnection,
     feeds: Feeds,
     adjustments: str,
     dashboard: str,
-    reviews: str,
     periods: Sequence[Period],
     as_of: dt.datetime,
     policy: PlanPolicy,
@@ -623,7 +614,6 @@ def plan_changes(
     rows = [_adjusted(row) for row in con.sql(f"SELECT a.* FROM {adjustments} a JOIN weeks USING (week)").to_arrow_table().to_pylist()]
     actions = con.execute(_OPEN_ACTIONS.format(actions=_view("actions", feeds.actions))).to_arrow_table().to_pylist()
     rows += [_action(row) for row in actions if _plain(row["status"] or "") not in known]
-    rows += [_reviewed(row) for row in con.sql(_REVIEWED.format(reviews=reviews)).to_arrow_table().to_pylist()]
     measured = con.sql(f"SELECT d.* FROM {dashboard} d JOIN weeks USING (week) WHERE line = 'r2' AND value IS NOT NULL")
     rows += [_criterion(row) for row in measured.to_arrow_table().to_pylist()]
     return _rows(contracts.PlanChanges, sorted(rows, key=lambda row: (row["week"], row["kind"], row["change_key"])))
@@ -663,19 +653,6 @@ def _action(row: Row) -> Row:
         "reason": f"actions: {row['action_id']}" + (f", for {row['related_items']}" if row["related_items"] else ""),
     }
     return _keyed(change, row["action_id"])
-
-
-def _reviewed(row: Row) -> Row:
-    change = {
-        "week": row["week"],
-        "kind": "action",
-        "plan": "",
-        "new_value": row["text"],
-        "owner": row["owner"],
-        "due_by": row["due_date"],
-        "reason": f"issue_report: {row['name']}, review of the half-month from {row['half_month']}",
-    }
-    return _keyed(change, row["name"])
 
 
 def _criterion(row: Row) -> Row:
@@ -729,9 +706,9 @@ def _drift(own: Row, parts: Sequence[Row], changed: Sequence[dt.datetime], cut: 
 
 
 def model_commits(con: duckdb.DuckDBPyConnection, registry: str, period: Period) -> list[tuple[str, str]]:
-    """Every model version in use when the week began that names the commit it was made with."""
+    """Every model version in use in the week that names the commit it was made with."""
     query = f"""
     SELECT model_id || '@' || version, git_revision FROM {registry}
-    WHERE week = (SELECT max(week) FROM {registry} WHERE week < $week) AND status = 'incumbent' AND git_revision IS NOT NULL ORDER BY 1
+    WHERE week = (SELECT max(week) FROM {registry} WHERE week <= $week) AND status = 'incumbent' AND git_revision IS NOT NULL ORDER BY 1
     """
     return [(str(name), str(commit)) for name, commit in con.execute(query, {"week": period.start.date()}).fetchall()]
