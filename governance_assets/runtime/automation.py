@@ -296,7 +296,9 @@ def next_work(workspace: Workspace, *, judged_by: str | None = None, tried: Coll
 def _work(workspace: Workspace, grain: str, group: Sequence[Declaration], judged_by: str | None) -> list[Work]:
     expected = [expected_inputs(workspace, declaration) for declaration in group]
     found = {key for one, inputs in zip(group, expected, strict=True) for key in _stale(workspace, one, inputs, judged_by)}
-    names = tuple(d.name for d in of_grain(grain) if any(d is one or _reads(d, one.name) for one in group))
+    # What no telemetry touches is not run beside the others: its weeks would be recorded without a row.
+    touched = [one for one, inputs in zip(group, expected, strict=True) if inputs]
+    names = tuple(d.name for d in of_grain(grain) if any(d is one or _reads(d, one.name) for one in touched))
     return [
         Work(
             grain,
