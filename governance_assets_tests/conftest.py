@@ -9,6 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 FIRST_MONDAY = dt.date(2025, 7, 7)
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)

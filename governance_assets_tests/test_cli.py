@@ -49,12 +49,12 @@ def test_one_command_records_every_artifact_and_a_second_writes_nothing(governed
     assert "calibration_metrics" in first.output
     assert "site:" in first.output
     before = governed.json("SELECT count(*) AS n FROM ledger")
-    pages = {path.name: path.read_bytes() for path in (governed.home / "site").iterdir()}
+    pages = {path.name: path.read_bytes() for path in (governed.home / "site").glob("*.html")}
     assert "index.html" in pages
     assert "calibration.html" in pages
     succeeded(governed("run"))
     assert governed.json("SELECT count(*) AS n FROM ledger") == before
-    assert {path.name: path.read_bytes() for path in (governed.home / "site").iterdir()} == pages
+    assert {path.name: path.read_bytes() for path in (governed.home / "site").glob("*.html")} == pages
 
 
 def test_a_revised_observation_restates_its_week_and_yesterdays_answer_stays(governed: Installation) -> None:

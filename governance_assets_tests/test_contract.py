@@ -172,9 +172,9 @@ def test_a_bound_that_would_not_be_checked_is_refused(bound: str) -> None:
 
 
 def test_a_contract_knows_its_domain() -> None:
-    from governance_assets.domains.calibration.contracts import ForecastScores
+    from governance_assets.domains.scores.contracts import ForecastScores
 
-    assert ForecastScores.domain() == "calibration"
+    assert ForecastScores.domain() == "scores"
 
 
 def test_a_row_is_frozen_and_takes_no_further_field(readings: type[Contract]) -> None:
