@@ -17,7 +17,7 @@ from governance_assets.domains.critics import contracts, facts, report, rules
 from governance_assets.policy import CriticsPolicy, Policy, PolicyError, policy_from
 
 WEEK = dt.date(2025, 10, 20)
-REVIEWS = Path("/work/shared/data/reviews")
+REVIEWS = Path(__file__).parents[2] / "shared" / "data" / "reviews"
 needs_record = pytest.mark.skipif(not REVIEWS.is_dir(), reason="the record of the origin's critics is not here")
 
 

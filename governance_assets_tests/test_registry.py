@@ -22,7 +22,7 @@ from governance_assets_tests.mmm_data import media_table, monday
 POLICY = Policy()
 OWN = RegistryPolicy(retrain_min_weeks=52)
 WEEK = monday(90)
-CATALOGUE = Path("/work/shared/data/reviews/feature_catalog.csv")
+CATALOGUE = Path(__file__).parents[2] / "shared" / "data" / "reviews" / "feature_catalog.csv"
 
 
 def checked(contract: type[Contract], rows: pa.Table) -> pa.Table:
