@@ -340,6 +340,8 @@ def changed(section: str, key: str) -> Any:
             return value + dt.timedelta(days=1)
         case tuple():
             return value[:-1] if value else (dt.date(2025, 1, 1),)
+        case dict():
+            return {name: number + 1 for name, number in value.items()}
         case None:
             return {"as_of": dt.datetime(2025, 1, 1, tzinfo=dt.UTC), "baseline_model": "x"}.get(key, dt.date(2025, 1, 1))
     raise AssertionError(f"a policy value of type {type(value)}")

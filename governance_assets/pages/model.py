@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from governance_assets.finding import Finding
-from governance_assets.pages.plots import Plot, plot_from
+from governance_assets.pages.plots import Board, Plot, plot_from
 from governance_assets.pages.wording import verdict_of
 
 Cell = Any
@@ -55,7 +55,7 @@ class Section:
 
     title: str
     text: str = ""
-    plots: tuple[Plot, ...] = ()
+    plots: tuple[Plot | Board, ...] = ()
     table: Table | None = None
     documents: tuple[tuple[str, str], ...] = ()
 

@@ -19,7 +19,8 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-from governance_assets.pages import render, theme, wording
+from governance_assets.pages import boards, render, theme, wording
+from governance_assets.pages.boards import Board
 from governance_assets.pages.scales import Axis, date_axis, number_axis
 from governance_assets.pages.traces import Point, Trace, Value, ordinal, path, spacing, thinned, trace
 
@@ -113,10 +114,12 @@ class Plot:
     below: str = ""
 
 
-def plot_from(described: Plot | Mapping[str, Any]) -> Plot:
-    """``described`` as a Plot; a mapping has the same names, its series and references may be mappings too."""
-    if isinstance(described, Plot):
+def plot_from(described: Plot | Board | Mapping[str, Any]) -> Plot | Board:
+    """``described`` as a Plot or Board; a mapping has the same names, its series, rows and references may be mappings too."""
+    if not isinstance(described, Mapping):
         return described
+    if described.get("kind") in boards.KINDS:
+        return boards.board_from(described)
     known = {field.name for field in fields(Plot)}
     unknown = sorted(set(described) - known)
     if unknown:
@@ -129,13 +132,20 @@ def plot_from(described: Plot | Mapping[str, Any]) -> Plot:
     return Plot(**given)
 
 
-def svg(described: Plot | Mapping[str, Any], width: int = WIDE, is_inline: bool = False) -> str:
+def is_wide(plot: Plot | Board) -> bool:
+    """Whether a plot uses the width of a page, and is drawn apart for a phone."""
+    return plot.kind in OVER_TIME or plot.kind == "ranges"
+
+
+def svg(described: Plot | Board | Mapping[str, Any], width: int = WIDE, is_inline: bool = False) -> str:
     """The plot as one SVG text that follows the reader's light or dark scheme.
 
-    ``is_inline`` leaves the style sheet out, for a page that already carries it. Reliability plots and bars keep their
-    own, narrow width.
+    ``is_inline`` leaves the style sheet out, for a page that already carries it. Reliability plots, bars and matrices keep
+    their own, narrow width.
     """
     plot = plot_from(described)
+    if not isinstance(plot, Plot):
+        return boards.svg(plot, width, "" if is_inline else style())
     return render.template("plot.svg").render(drawing=_drawing(plot, width), style="" if is_inline else style())
 
 

@@ -193,10 +193,10 @@ def _section(section: Section) -> dict[str, Any]:
     }
 
 
-def _drawn(plot: plots.Plot) -> dict[str, Any]:
+def _drawn(plot: plots.Plot | plots.Board) -> dict[str, Any]:
     """A plot for the page; what grows with the page comes twice, for wide and for narrow screens, so that text keeps its size."""
     narrow = Markup(plots.svg(plot, plots.NARROW, is_inline=True))
-    wide = Markup(plots.svg(plot, plots.WIDE, is_inline=True)) if plot.kind in plots.OVER_TIME else None
+    wide = Markup(plots.svg(plot, plots.WIDE, is_inline=True)) if plots.is_wide(plot) else None
     return {"wide": wide, "narrow": narrow}
 
 

@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 
 from governance_assets.policy.alerts import AlertsPolicy
 from governance_assets.policy.allocation import AllocationPolicy
+from governance_assets.policy.assessment import AssessmentPolicy
 from governance_assets.policy.base import PolicyError, Section
 from governance_assets.policy.calendar import CalendarPolicy
 from governance_assets.policy.calibration import CalibrationPolicy
@@ -51,6 +52,7 @@ class Policy(Section):
     registry: RegistryPolicy = Field(default_factory=RegistryPolicy)
     critics: CriticsPolicy = Field(default_factory=CriticsPolicy)
     review: ReviewPolicy = Field(default_factory=ReviewPolicy)
+    assessment: AssessmentPolicy = Field(default_factory=AssessmentPolicy)
 
 
 def policy_from(overrides: Mapping[str, Any] | None) -> Policy:
