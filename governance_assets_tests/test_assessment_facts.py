@@ -158,7 +158,7 @@ def test_a_quarter_from_facts_to_its_page(connection: duckdb.DuckDBPyConnection)
     tables |= {"scorecard_360": cards, "remediation_plan": plan, "adjustment_proposal": proposal}
     tables["risk_matrix"] = facts.risk_matrix(connection, {"risk_register": "risk_register"}, [Q4], POLICY)
     tables["success_criteria"] = facts.success_criteria(now, empty(contracts.SuccessCriteria), ["2025-Q4"], POLICY)
-    described = report.page(tables, pa.table({}), dt.datetime(2026, 1, 2, tzinfo=dt.UTC))
+    described = report.page(tables, pa.table({}), dt.datetime(2026, 1, 5, tzinfo=dt.UTC))
     assert described["intro"].startswith("2025-Q4: pause (provisional)" if card["is_provisional"] else "2025-Q4: pause.")
     page = page_from(described)
     assert [section.plots[0].kind for section in page.sections if section.plots] == ["ranges", "matrix", "lines"]

@@ -100,7 +100,7 @@ def _ranges(board: Ranges, width: int) -> dict[str, Any]:
     step = _ROW + (18 if is_narrow else 0)
     top = 8 + 19 + (17 if board.subtitle and not is_narrow else 0) + 18
     bottom = top + step * len(board.rows) + 6
-    x = number_axis((0, 100), left, width - 58, 5)
+    x = number_axis((0, 100), left, width - 76, 5)
     bars = [_bar(row, x, top + step * place + (18 if is_narrow else 0)) for place, row in enumerate(board.rows)]
     told = "; ".join(f"{row.name}: {wording.figure(row.value)}" for row in board.rows) or "no data"
     names = [(x.at(value), label) for value, label in board.references]

@@ -12,6 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from governance_assets.runtime.periods import is_quarter_closed
+
 Plot = dict[str, Any]
 Row = dict[str, Any]
 _WHOLE = "*"
@@ -24,11 +26,13 @@ _OVERLAYS = {
 
 
 def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime) -> dict[str, Any]:
-    """The page model of the newest quarter, with the quarters before it."""
+    """The page model of the newest closed quarter, with the other quarters."""
     cards = sorted(tables["scorecard_360"].to_pylist(), key=lambda row: row["quarter"])
     if not cards:
         return {"title": "360 assessment", "intro": "No quarter is assessed yet.", "sections": []}
-    newest = cards[-1]
+    # A quarter that still runs is told among the quarters below; the one to decide on is over.
+    closed = [row for row in cards if is_quarter_closed(row["quarter"], as_of)]
+    newest = (closed or cards)[-1]
     here = {name: table.filter(pc.equal(table["quarter"], newest["quarter"])).to_pylist() for name, table in tables.items()}
     sections = [
         _flip_section(newest, here["decision_flips"]),
