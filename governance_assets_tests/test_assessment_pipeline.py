@@ -58,7 +58,7 @@ def test_every_artifact_of_the_assessment_is_recorded_for_each_quarter(home: Pat
 def test_decisions_differ_for_the_planted_reason(home: Path) -> None:
     before, after = sql(home, "SELECT * FROM scorecard_360 WHERE quarter IN ('2025-Q2', '2025-Q3') ORDER BY quarter")
     assert (before["decision"], after["decision"]) == ("continue", "pause")
-    # By hand: goals 66; satisfaction 1.5 tolerances off, 80; its criterion missed, 0; two high risks 96 and half of them mitigated 0, so 48.
+    # By hand: goals 66; satisfaction 1.5 tolerances off, 80; its criterion missed, 0; two high risks 96, half of them mitigated 0: 48.
     assert after["alignment"] == pytest.approx((66 + 80 + 0 + 48) / 4)
     assert after["previous_decision"] == "continue"
     assert after["change"] == pytest.approx(after["alignment"] - before["alignment"])
