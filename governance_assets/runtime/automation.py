@@ -296,19 +296,25 @@ def next_work(workspace: Workspace, *, judged_by: str | None = None, tried: Coll
 def _work(workspace: Workspace, grain: str, group: Sequence[Declaration], judged_by: str | None) -> list[Work]:
     expected = [expected_inputs(workspace, declaration) for declaration in group]
     found = {key for one, inputs in zip(group, expected, strict=True) for key in _stale(workspace, one, inputs, judged_by)}
-    # What no telemetry touches is not run beside the others: its weeks would be recorded without a row.
-    touched = [one for one, inputs in zip(group, expected, strict=True) if inputs]
-    names = tuple(d.name for d in of_grain(grain) if any(d is one or _reads(d, one.name) for one in touched))
     return [
         Work(
             grain,
-            names,
+            _names(grain, group, expected, first, last),
             first,
             last,
             sha256("".join(one.get(key, "") for one in expected for key in sorted(found) if first <= key <= last)),
         )
         for first, last in ranges(grain, found)
     ]
+
+
+def _names(grain: str, group: Sequence[Declaration], expected: Sequence[Mapping[str, str]], first: str, last: str) -> tuple[str, ...]:
+    """The artifacts to run for a range: those of ``group`` that something in it touches, and what reads them.
+
+    The others would record partitions without a row that nobody expects of them.
+    """
+    touched = [one for one, inputs in zip(group, expected, strict=True) if any(first <= key <= last for key in inputs)]
+    return tuple(each.name for each in of_grain(grain) if any(each is one or _reads(each, one.name) for one in touched))
 
 
 def of_grain(grain: str) -> list[Declaration]:
