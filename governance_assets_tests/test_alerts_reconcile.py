@@ -355,12 +355,13 @@ def ticks(site: Site) -> Callable[[TickStatus, int], None]:
     origin = RemoteInstigatorOrigin(repository, "inbox")
     state = InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.RUNNING, SensorInstigatorData(min_interval=30))
     site.instance.add_instigator_state(state)
+    begun = dt.datetime.now(dt.UTC).timestamp()  # not that of the import, which a long run leaves behind the last look
 
     def tick(status: TickStatus, second: int) -> None:
         error = None
         if status == TickStatus.FAILURE:
             error = dg._utils.error.SerializableErrorInfo("RuntimeError: no inbox\n", [], "RuntimeError")
-        at = NOW.timestamp() + second
+        at = begun + second
         data = TickData(origin.get_id(), "inbox", InstigatorType.SENSOR, status, at, run_ids=[], error=error, selector_id=state.selector_id)
         site.instance.create_tick(data)
 

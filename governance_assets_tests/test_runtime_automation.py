@@ -32,7 +32,7 @@ def execute(job: str, instance: dg.DagsterInstance, tags: dict[str, str] | None 
 
 
 def follow(instance: dg.DagsterInstance) -> list[tuple[list[str], str, str]]:
-    """Run what the sensor of changed weeks asks for, until it asks for nothing; what was asked, in order."""
+    """Run what the sensor of changed periods asks for, of every grain, until it asks for nothing; what was asked of weeks, in order."""
     asked = []
     for _ in range(10):
         result = tick("changed_periods", instance)
@@ -40,8 +40,9 @@ def follow(instance: dg.DagsterInstance) -> list[tuple[list[str], str, str]]:
             return asked
         for request in result.run_requests:
             first, last = request.tags[RANGE_START], request.tags[RANGE_END]
-            execute("weeks", instance, {RANGE_START: first, RANGE_END: last}, list(request.asset_selection))
-            asked.append((sorted(key.to_user_string() for key in request.asset_selection), first, last))
+            execute(request.job_name, instance, {RANGE_START: first, RANGE_END: last}, list(request.asset_selection))
+            if request.job_name == "weeks":
+                asked.append((sorted(key.to_user_string() for key in request.asset_selection), first, last))
     raise AssertionError(f"the sensor never rests: {asked}")
 
 
