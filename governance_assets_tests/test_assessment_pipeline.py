@@ -20,9 +20,12 @@ RISKS = """date,risk_id,description,impact,probability,owner,status,mitigation
 2025-06-01,R-1,Demand shifts,high,medium,modelling_lead,open,watch drift
 2025-09-01,R-2,A feed ends,critical,high,data_quality,open,
 """
+APPROVALS = """subject,role,verdict,approved_at,authenticated_by
+scorecard_360 2025-Q2,programme_owner,approved,2025-07-02T09:00:00Z,signed_commit
+"""
 NAMES = (
     *("assessment_facts", "success_criteria", "dimension_scores", "scorecard_360"),
-    *("decision_flips", "risk_matrix", "remediation_plan"),
+    *("decision_flips", "risk_matrix", "remediation_plan", "decision_approvals"),
 )
 """Not adjustment_proposal: no plan lands here, and what no telemetry touches is not recorded."""
 
@@ -30,7 +33,11 @@ NAMES = (
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("assessment")
-    for place, name, text in (("signals", "survey.csv", SIGNALS), ("risks", "register.csv", RISKS)):
+    for place, name, text in (
+        ("signals", "survey.csv", SIGNALS),
+        ("risks", "register.csv", RISKS),
+        ("reviews", "approvals.csv", APPROVALS),
+    ):
         (folder / "telemetry" / place).mkdir(parents=True)
         (folder / "telemetry" / place / name).write_text(text, encoding="utf-8")
     (folder / "telemetry" / "governance.yaml").write_text("clock:\n  as_of: 2025-10-06T08:00Z\n", encoding="utf-8")
@@ -70,6 +77,21 @@ def test_decisions_differ_for_the_planted_reason(home: Path) -> None:
 def test_the_page_begins_with_the_decision(home: Path) -> None:
     text = (home / "home" / "site" / "assessment.html").read_text(encoding="utf-8")
     assert "2025-Q3: pause (provisional). Alignment " in text
+
+
+def test_a_decision_is_pending_until_it_is_approved(home: Path) -> None:
+    rows = sql(
+        home, "SELECT quarter, subject, state, authenticated_by FROM decision_approvals WHERE subject LIKE 'scorecard%' ORDER BY ALL"
+    )
+    assert [tuple(row.values()) for row in rows if row["quarter"] < "2025-Q4"] == [
+        ("2025-Q2", "scorecard_360 2025-Q2", "pending", None),
+        ("2025-Q3", "scorecard_360 2025-Q2", "approved", "signed_commit"),
+        ("2025-Q3", "scorecard_360 2025-Q3", "pending", None),
+    ]
+    digest = sql(home, "SELECT content_sha256 FROM decision_approvals WHERE quarter = '2025-Q3' AND subject = 'scorecard_360 2025-Q3'")
+    ledger = "SELECT content_sha256 FROM ledger WHERE artifact = 'scorecard_360' AND partition_key = '2025-Q3' ORDER BY entry DESC LIMIT 1"
+    assert digest == sql(home, ledger)
+    assert "scorecard_360 2025-Q3,approval,programme_owner" in (home / "home/site/documents/model_risk/to_sign.csv").read_text()
 
 
 def test_a_second_run_adds_nothing(home: Path) -> None:

@@ -17,5 +17,6 @@ FLOW = (
     "milestones",
     "review",
     "assessment",
+    "model_risk",
     "health",
 )

@@ -1,4 +1,4 @@
-"""Rows of reviews: critics, the variance bundle, review events, decisions, actions, approvals, risks and signals.
+"""Rows of reviews: critics, the variance bundle, review events, decisions, actions, approvals, challenges, risks and signals.
 
 Belongs here: columns, units and what null means. Does not belong here: what follows from them (``critics``, ``review``, ``assessment``).
 """
@@ -109,6 +109,11 @@ class Decisions(Row, feed="decisions", folder="reviews", key=("decision_id", "as
     severity: str | None = cell("How grave the matter is, in the file's own word", also=("priority", "rank"), null="not stated")
     expires_on: dt.date | None = cell("Day it ceases to hold", also=("expiry", "expires"), null="it holds until changed")
     outcome: str | None = cell("What came of it", null="not known yet", is_free=True)
+    sets_aside: str | None = cell(
+        "What an override or waiver sets aside, such as calibration_metrics 2025-11-03 coverage_is_calibrated",
+        also=("overrides", "overridden"),
+        null="nothing is named",
+    )
 
 
 class Actions(Row, feed="actions", folder="reviews", key=("action_id", "as_of"), dated=("instant",)):
@@ -152,6 +157,24 @@ class Approvals(Row, feed="approvals", folder="reviews", key=("subject", "kind",
     sha256: str | None = cell("SHA-256 of what was approved", also=("digest", "content_sha256"), null="not stated")
     cycle: str | None = cell("Quarter, as 2025-Q4", also=_CYCLE, null="none")
     reason: str | None = cell("Reason or condition", also=("note", "notes", "comment"), null="none", is_free=True)
+
+
+class Challenges(Row, feed="challenges", folder="reviews", key=("challenge_id", "as_of"), dated=("instant",), of=("challenge",)):
+    """One challenge to a finding, a figure or a model, with the response; a later version of the file may restate it."""
+
+    challenge_id: str = cell("Challenge", also=("id",))
+    instant: dt.datetime | None = cell("Instant it was raised, UTC", also=("at", "raised_at", "timestamp"), null="only the day is known")
+    artifact: str = cell("Artifact whose finding is challenged, such as modeling_reality_critic", also=("finding_of",))
+    rule: str | None = cell("Rule or check of the finding", also=("check",), null="the artifact as a whole")
+    subject: str | None = cell("Subject of the finding: a model, tenant or part", also=("model_id", "tenant"), null="every subject")
+    challenged_by: str = cell("Role that raises it", also=("challenger", "raised_by"))
+    challenge: str = cell("What is doubted, and why", is_free=True)
+    response: str | None = cell("Answer to it", also=("answer",), null="not answered yet", is_free=True)
+    responded_by: str | None = cell("Role that answers", also=("responder", "answered_by"), null="nobody is named")
+    responded_at: dt.datetime | None = cell("Instant of the answer, UTC", also=("answered_at",), null="not answered, or not recorded")
+    verdict: Literal["upheld", "revised", "withdrawn"] | None = cell(
+        "What became of the finding or model: upheld as it was, revised, or withdrawn", also=("resolution",), null="not settled yet"
+    )
 
 
 class RiskRegister(Row, feed="risk_register", folder="risks", key=("risk_id", "date"), dated=("instant",)):

@@ -27,6 +27,7 @@ from governance_assets.policy.critics import CriticsPolicy
 from governance_assets.policy.intake import IntakePolicy
 from governance_assets.policy.issues import IssuesPolicy
 from governance_assets.policy.mmm import MmmPolicy
+from governance_assets.policy.model_risk import ModelRiskPolicy
 from governance_assets.policy.overrides import extra, refusals, without_units
 from governance_assets.policy.plan import PlanPolicy
 from governance_assets.policy.registry import RegistryPolicy
@@ -53,6 +54,7 @@ class Policy(Section):
     critics: CriticsPolicy = Field(default_factory=CriticsPolicy)
     review: ReviewPolicy = Field(default_factory=ReviewPolicy)
     assessment: AssessmentPolicy = Field(default_factory=AssessmentPolicy)
+    model_risk: ModelRiskPolicy = Field(default_factory=ModelRiskPolicy)
 
 
 def policy_from(overrides: Mapping[str, Any] | None) -> Policy:
