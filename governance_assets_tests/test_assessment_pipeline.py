@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
+import yaml
 
 from governance_assets.cli import main
+from governance_assets.policy import digest, policy_from
 from governance_assets.runtime.settings import Settings
 from governance_assets.runtime.workspace import Workspace
 
@@ -92,6 +95,25 @@ def test_a_decision_is_pending_until_it_is_approved(home: Path) -> None:
     ledger = "SELECT content_sha256 FROM ledger WHERE artifact = 'scorecard_360' AND partition_key = '2025-Q3' ORDER BY entry DESC LIMIT 1"
     assert digest == sql(home, ledger)
     assert "scorecard_360 2025-Q3,approval,programme_owner" in (home / "home/site/documents/model_risk/to_sign.csv").read_text()
+
+
+def test_a_change_of_policy_lists_the_verdicts_that_it_would_flip(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    milder = home / "milder.yaml"
+    frozen = (home / "telemetry" / "governance.yaml").read_text(encoding="utf-8")
+    milder.write_text(f"{frozen}assessment:\n  min_adjust: 48\n  min_pivot: 40\n", encoding="utf-8")
+    before = sql(home, "SELECT count(*) AS n FROM ledger")
+    located = ["--home", str(home / "home"), "--telemetry", str(home / "telemetry")]
+    main(["policy", "diff", str(milder), "--out", str(home / "flips.csv"), *located], standalone_mode=False)
+    told = capsys.readouterr().out
+    assert "assessment.min_pivot: 50.0 → 40.0" in told
+    flips = list(csv.DictReader((home / "flips.csv").open(encoding="utf-8")))
+    # 48.5 points: below 50 a pause, from 48 on an adjustment; what was approved of the quarter before stays what it was.
+    address = ("artifact", "partition_key", "rule", "subject", "before", "after")
+    mild = ("scorecard_360", "2025-Q3", "decision_is_mild", "2025-Q3", "fail", "pass")
+    assert mild in [tuple(flip[name] for name in address) for flip in flips]
+    assert {flip["artifact"] for flip in flips} == {"scorecard_360"}
+    assert sql(home, "SELECT count(*) AS n FROM ledger") == before
+    assert f"sha256 {digest(policy_from(yaml.safe_load(milder.read_text(encoding='utf-8'))))}" in told
 
 
 def test_a_second_run_adds_nothing(home: Path) -> None:

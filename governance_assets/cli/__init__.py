@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from governance_assets.cli import alerting, planning, proving, reading, running, starting
+from governance_assets.cli import alerting, judging, planning, proving, reading, running, starting
 from governance_assets.cli.common import CHECKS_FAILED, FAILED, USAGE
 
 __all__ = ["CHECKS_FAILED", "FAILED", "USAGE", "entry", "main", "run_and_explain"]
@@ -27,6 +27,7 @@ for command in (
     *(proving.seal, proving.verify, proving.prove, proving.replay),
     *(alerting.doctor, alerting.alerts),
     *(planning.plan, planning.sync),
+    judging.policy,
     *(starting.sample, starting.init),
 ):
     main.add_command(command)
