@@ -59,12 +59,12 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 
 def record(workspace: Workspace, weeks: list[str]) -> None:
-    materialize(DECLARATIONS["worn_toys"], workspace, f"run of {len(weeks)}", weeks, {})
+    materialize([DECLARATIONS["worn_toys"]], workspace, f"run of {len(weeks)}", weeks, {})
 
 
 def health_of(workspace: Workspace) -> tuple[str, list[dict[str, Any]]]:
     """What became of a further record of operational_health, and its rows."""
-    (judged,) = materialize(DECLARATIONS["operational_health"], workspace, "health", [WHOLE], {})
+    (judged,) = materialize([DECLARATIONS["operational_health"]], workspace, "health", [WHOLE], {})["operational_health"]
     assert judged.receipt is not None
     assert judged.rows is not None
     return judged.receipt.kind, judged.rows.to_pylist()

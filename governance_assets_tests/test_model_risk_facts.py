@@ -253,7 +253,7 @@ def test_nothing_landed_is_nothing_asked(con: duckdb.DuckDBPyConnection) -> None
 
 def test_the_page_tells_what_is_open_and_the_file_what_is_to_be_signed(con: duckdb.DuckDBPyConnection) -> None:
     found = approvals(con, [approval("scorecard_360 2025-Q3", "2025-10-07")], [Q3, Q4])
-    tables = {name: empty(registry()[name]) for name in ("override_register", "challenge_log", "owner_attestations")}
+    tables = {name: empty(registry()[name]) for name in ("override_register", "challenge_log", "owner_attestations", "policy_changes")}
     tables["decision_approvals"] = pa.Table.from_pylist(list(found.values()), schema=arrow_schema(contracts.DecisionApprovals))
     described = report.page(tables, pa.table({}), LATE)
     page = page_from(described)

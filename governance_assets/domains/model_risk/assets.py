@@ -1,8 +1,8 @@
-"""Assets of model risk: approvals, overrides, challenges and attestations of each quarter."""
+"""Assets of model risk: approvals, overrides, challenges and attestations of each quarter, and the policies that judged."""
 
 import pyarrow as pa
 
-from governance_assets.domains.model_risk import contracts, facts, facts_approvals, report, rules
+from governance_assets.domains.model_risk import contracts, facts, facts_approvals, facts_policies, report, rules
 from governance_assets.policy import Policy
 from governance_assets.runtime.artifact import LandedPast, Past, Run, Within, artifact
 
@@ -33,3 +33,10 @@ def challenge_log(run: Run, challenges: LandedPast, modeling_reality_critic: Wit
 def owner_attestations(run: Run, policy: Policy, model_registry: Past, approvals: LandedPast) -> pa.Table:
     """One row is one role that attests to a quarter."""
     return facts.owner_attestations(run.connection, model_registry.view, approvals.if_any, run.periods, run.as_of, policy.model_risk)
+
+
+@artifact(contracts.PolicyChanges, judge=rules.judge_policy_changes, headline=report.headline_of_policies)
+def policy_changes(run: Run, policy: Policy, approvals: LandedPast) -> pa.Table:
+    """One row is one policy that has judged."""
+    history, given = run.workspace.history, facts_policies.approvals_of_changes(run.connection, approvals.if_any)
+    return facts_policies.policy_changes(history.ledger(), history.policy, given, policy.assessment.deciding_role)

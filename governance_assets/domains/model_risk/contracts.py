@@ -1,4 +1,4 @@
-"""Columns of approvals, overrides, challenges and attestations as they stood at the end of a quarter."""
+"""Columns of approvals, overrides, challenges and attestations as they stood at the end of a quarter, and of policies that judged."""
 
 from __future__ import annotations
 
@@ -109,3 +109,19 @@ class OwnerAttestations(
     authenticated_by: str | None = field("How the signer was authenticated", null="not given, or asserted only")
     reason: str | None = field("Condition or reason stated with it", null="none")
     judged_on: dt.date = field(_JUDGED)
+
+
+class PolicyChanges(Contract, artifact="policy_changes", key=("policy_sha256",), owner="programme_owner"):
+    """One policy that has judged what is recorded, with what it changed and who approved the change."""
+
+    policy_sha256: str = field("Digest of the policy, as it stands beside every verdict in the ledger")
+    first_judged_at: dt.datetime = field("When it first judged an entry")
+    previous_sha256: str | None = field("Policy that first judged just before it", null="it is the first")
+    changes: str = field("Values that differ from that one, one a line: path, value before, value after; empty for the first")
+    state: Literal["first", "pending", "approved", "asserted", "rejected"] = field(
+        "first needs no approval; approved says how the signer was authenticated, asserted does not"
+    )
+    role: str = field("Role whose approval counts")
+    given_on: dt.date | None = field("Day of the approval, or of the refusal", null="neither came")
+    authenticated_by: str | None = field("How the signer was authenticated", null="not approved, or asserted only")
+    reason: str | None = field("Reason or condition stated with it", null="none")

@@ -20,6 +20,7 @@ _INTRO = (
     "Who approved what was decided, who overrode a verdict and what came of it, which findings were challenged and how that was answered, "
     "and which owners attest to a quarter. Informed by the guidance SR 26-2 on model risk; it proves no compliance with it."
 )
+_DIGITS = 12
 _TO_SIGN = "model_risk/to_sign.csv"
 _OPEN = {
     "decision_approvals": ("approvals pending, rejected or outdated", lambda row: row["state"] not in ("approved", "asserted")),
@@ -36,13 +37,14 @@ def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime)
     quarters = _quarters(tables)
     if not quarters:
         return {"title": "Model risk", "intro": f"{_INTRO}\n\nNo quarter is recorded yet.", "sections": []}
-    here = {name: _of(table, quarters[-1]) for name, table in tables.items()}
+    here = {name: _of(tables[name], quarters[-1]) for name in _OPEN}
     sections = [
         _open_section(tables, quarters),
         _approval_section(here["decision_approvals"], bool(_to_sign(here))),
         _attestation_section(here["owner_attestations"]),
         _challenge_section(here["challenge_log"]),
         _override_section(here["override_register"]),
+        _policy_section(tables["policy_changes"]),
     ]
     return {"title": "Model risk", "intro": f"{_INTRO}\n\nAs {quarters[-1]} stands. As of {as_of.date()}.", "sections": sections}
 
@@ -50,7 +52,7 @@ def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime)
 def documents(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime) -> dict[str, str]:
     """The rows that wait for a signature, as a file of approvals to be filled in."""
     quarters = _quarters(tables)
-    rows = _to_sign({name: _of(table, quarters[-1]) for name, table in tables.items()}) if quarters else []
+    rows = _to_sign({name: _of(tables[name], quarters[-1]) for name in _OPEN}) if quarters else []
     if not rows:
         return {}
     written = io.StringIO()
@@ -92,6 +94,11 @@ def headline_of_challenges(rows: pa.Table) -> tuple[str, int, None]:
 def headline_of_attestations(rows: pa.Table) -> tuple[str, int, None]:
     """How many attestations are missing or refused."""
     return "missing", _count_open("owner_attestations", rows.to_pylist()), None
+
+
+def headline_of_policies(rows: pa.Table) -> tuple[str, int, None]:
+    """How many policies have judged."""
+    return "policies", rows.num_rows, None
 
 
 def _count_open(name: str, rows: Sequence[Row]) -> int:
@@ -200,3 +207,16 @@ def _override_section(rows: Sequence[Row]) -> dict[str, Any]:
     ]
     columns = ["override", "sets aside", "instead", "role", "why", "until", _STATE, "outcome"]
     return {"title": "Overrides", "text": "", "table": {"columns": columns, "rows": told}}
+
+
+def _policy_section(rows: pa.Table) -> dict[str, Any]:
+    verdicts = _STATES | {"first": "not_applicable", "pending": "fail"}
+    told = [
+        (row["policy_sha256"][:_DIGITS], row["first_judged_at"], row["changes"], verdicts[row["state"]], row["state"], row["given_on"])
+        for row in sorted(rows.to_pylist(), key=lambda row: row["first_judged_at"], reverse=True)
+    ]
+    if not told:
+        return {"title": "Policies", "text": "No policy has judged yet."}
+    text = "One policy has judged everything." if len(told) == 1 else f"{len(told)} policies have judged, the newest first."
+    columns = ["policy", "first judged", "what changed", _STATE, "approval", "given"]
+    return {"title": "Policies", "text": text, "table": {"columns": columns, "rows": told}}

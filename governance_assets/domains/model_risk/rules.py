@@ -105,6 +105,14 @@ ATTESTATION_IS_AUTHENTICATED = Rule(
     sources="C60",
 )
 
+POLICY_CHANGE_IS_APPROVED = Rule(
+    name="policy_change_is_approved",
+    requirement="a change of the policy is approved by the deciding role",
+    remedy="See with `governance policy diff` what it flips, then add an approval of kind change with the digest of the policy",
+    severity="warn",
+    sources="P",
+)
+
 
 def judge_decision_approvals(rows: pa.Table, policy: ModelRiskPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
     """Approval of each decision, proposal and item, its signer, its content, and what became of it in the plan."""
@@ -211,3 +219,18 @@ def _attestation(row: Row) -> Iterator[Finding]:
     yield OWNER_HAS_ATTESTED.judge(subject, state in ("attested", "asserted") and is_in_time, why=why)
     if state in ("attested", "asserted"):
         yield ATTESTATION_IS_AUTHENTICATED.judge(subject, state == "attested", why=row["authenticated_by"] or "asserted")
+
+
+def judge_policy_changes(rows: pa.Table, policy: ModelRiskPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
+    """One verdict on each change of the policy."""
+    changed = [row for row in rows.to_pylist() if row["state"] != "first"]
+    if not changed:
+        return [POLICY_CHANGE_IS_APPROVED.not_applicable("the policy", "it never changed")]
+    return [
+        POLICY_CHANGE_IS_APPROVED.judge(f"policy {row['policy_sha256']}", row["state"] in ("approved", "asserted"), why=_in_force(row))
+        for row in changed
+    ]
+
+
+def _in_force(row: Row) -> str:
+    return f"{row['state']}, authenticated by {row['authenticated_by'] or 'nothing'}, in force since {row['first_judged_at']:%Y-%m-%d}"

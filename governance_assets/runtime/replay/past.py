@@ -80,6 +80,10 @@ class HistoryThen(History):
         self.has_read_tables = True
         return self._history.alerts(self._until("alerts", as_of), after)
 
+    def policy(self, policy_sha256: str) -> str | None:
+        # A text is named by its digest: there is no other of that name at any time.
+        return self._history.policy(policy_sha256)
+
     def commit(self, entries: Sequence[Entry], provenance: Provenance) -> list[Receipt]:
         raise HistoryError("the past is read-only; record in the history itself")
 
