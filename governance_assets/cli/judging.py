@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def diff(home: Path | None, telemetry: Path | None, file: Path, out: Path | None
 
     import governance_assets.definitions  # noqa: F401  (declares the artifacts that are judged again)
     from governance_assets.policy import digest
-    from governance_assets.runtime.replay.supposed import Flip, changed_values, suppose
+    from governance_assets.runtime.replay.supposed import changed_values, suppose, write
 
     with workspace_at(home, telemetry) as workspace:
         other = replace(workspace.settings, policy_file=file.absolute()).policy()
@@ -46,9 +45,6 @@ def diff(home: Path | None, telemetry: Path | None, file: Path, out: Path | None
     for (artifact, rule, before, after), n in Counter((f.artifact, f.rule, f.before, f.after) for f in found.flips).most_common(_SHOWN):
         click.echo(f"  {n:>6,}  {artifact} {rule}: {before or 'not judged'} → {after or 'not judged'}")
     if out is not None:
-        with out.open("w", newline="", encoding="utf-8") as target:
-            writer = csv.DictWriter(target, list(Flip.__dataclass_fields__))
-            writer.writeheader()
-            writer.writerows(flip.row() for flip in found.flips)
+        write(found.flips, out)
         click.echo(f"every flip in {out}")
     click.echo(f"to approve it: an approval with subject policy, kind change and sha256 {digest(other)}")

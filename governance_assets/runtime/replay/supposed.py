@@ -9,9 +9,11 @@ neither what arrived nor what time it was.
 
 from __future__ import annotations
 
+import csv
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -47,10 +49,6 @@ class Flip:
     before: str | None
     after: str | None
     message: str
-
-    def row(self) -> dict[str, str]:
-        """As a row of the file of flips."""
-        return {name: value or "" for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -148,6 +146,14 @@ def suppose(workspace: Workspace, other: Policy) -> Supposed:
             break
     flips, judged = _compared(workspace.history, done)
     return Supposed(tuple(flips), judged, len(done), len(changed), _by_other_code(workspace.history, done))
+
+
+def write(flips: Sequence[Flip], path: Path) -> None:
+    """Write every flip to a CSV file, an empty cell where there is no verdict."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(Flip.__dataclass_fields__))
+        writer.writeheader()
+        writer.writerows(vars(flip) for flip in flips)
 
 
 def _takers(declaration: Declaration, history: History, recorded: Mapping[str, Head], changed: Collection[tuple[str, str]]) -> set[str]:
