@@ -24,7 +24,7 @@ def main() -> None:
 for command in (
     *(running.fetch, running.run, running.report, running.ui, running.batches),
     *(reading.sql, reading.history, reading.explain, reading.calendar),
-    *(proving.seal, proving.verify, proving.prove, proving.replay),
+    *(proving.seal, proving.verify, proving.prove, proving.replay, proving.export),
     *(alerting.doctor, alerting.alerts),
     *(planning.plan, planning.sync),
     judging.policy,

@@ -1,4 +1,4 @@
-"""Commands that prove what is recorded: seal, verify, prove, replay."""
+"""Commands that prove what is recorded: seal, verify, prove, replay, export."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from governance_assets.cli.common import FAILED, located, settings_of, workspace_at
+from governance_assets.cli.common import FAILED, located, refuse_full, settings_of, workspace_at
 
 
 @click.command()
@@ -102,3 +102,30 @@ def replay(
         click.echo(summary(done))
     if not any(one.outcome == "identical" for one in done) or any(one.is_failure for one in done):
         sys.exit(FAILED)
+
+
+@click.command()
+@located
+@click.option("--quarter", required=True, help="Quarter, such as 2025-Q3.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="A new folder.")
+def export(home: Path | None, telemetry: Path | None, quarter: str, out: Path) -> None:
+    """Write everything recorded of a quarter as one bundle that an auditor checks with Python alone."""
+    import governance_assets.definitions  # noqa: F401  (declares the contracts)
+    from governance_assets.pages.site import DOCUMENTS
+    from governance_assets.runtime.artifact import DECLARATIONS
+    from governance_assets.runtime.overview import site, states
+    from governance_assets.runtime.periods import quarter_start
+    from governance_assets.runtime.proof.bundle import export as export_bundle
+
+    try:
+        quarter_start(quarter)
+    except ValueError as error:
+        raise click.UsageError(f"--quarter: {error}") from None
+    refuse_full(out)
+    with workspace_at(home, telemetry) as workspace:
+        pages, documents = site(workspace, states(workspace))
+        files = {name: text.encode() for name, text in pages.items()} | {f"{DOCUMENTS}/{name}": text for name, text in documents.items()}
+        made = export_bundle(workspace.history, [one.contract for one in DECLARATIONS.values()], quarter, files, out)
+    click.echo(f"{quarter}: {made.partitions:,} partitions, {made.entries:,} ledger entries, {made.files:,} files in {out}")
+    click.echo(f"manifest {made.manifest_sha256}")
+    click.echo(f"check it with: python {out / 'bundle_verifier.py'} {out} --head {made.head}")

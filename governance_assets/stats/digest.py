@@ -79,6 +79,17 @@ def part_digests(table: pa.Table, key: Sequence[str], part_rows: Sequence[int]) 
     return [_digest(rows, width, list(islice(hashes, width * max(-(-rows // BLOCK_ROWS), 1)))) for rows in part_rows]
 
 
+def in_order(table: pa.Table, key: Sequence[str]) -> pa.Table:
+    """``table`` with its rows in the order in which its digest takes them.
+
+    >>> in_order(pa.table({"week": ["b", None, "a"]}), ["week"])["week"].to_pylist()
+    ['a', 'b', None]
+    """
+    _check_columns("key column", key, table)
+    columns = [_column(name, table[name]) for name in table.column_names]
+    return table.take(pa.array(_order(columns, [table.column_names.index(name) for name in key], [table.num_rows])))
+
+
 @dataclass(frozen=True)
 class Leaf:
     """One column's block of a table: its place among the leaves, its data, and the path from its hash to the root."""

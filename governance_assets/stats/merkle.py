@@ -65,16 +65,28 @@ def inclusion_path(leaves: Sequence[bytes], index: int) -> list[str]:
 
 def path_of_hashes(hashes: Sequence[bytes], index: int) -> list[str]:
     """``inclusion_path`` over leaves that are hashed already."""
-    _check_index(index, len(hashes))
-    path, level, at = [], list(hashes), index
+    return paths_of_hashes(hashes, [index])[0]
+
+
+def paths_of_hashes(hashes: Sequence[bytes], indexes: Sequence[int]) -> list[list[str]]:
+    """``path_of_hashes`` for many leaves: the tree is made once. Raises ValueError for an index outside the leaves.
+
+    >>> hashes = [leaf_hash(data) for data in (b"a", b"b", b"c")]
+    >>> paths_of_hashes(hashes, [0, 2]) == [path_of_hashes(hashes, 0), path_of_hashes(hashes, 2)]
+    True
+    """
+    for index in indexes:
+        _check_index(index, len(hashes))
+    paths: list[list[str]] = [[] for _ in indexes]
+    level, places = list(hashes), list(indexes)
     while len(level) > 1:
-        neighbour = at ^ 1
-        if neighbour < len(level):
-            path.append(level[neighbour].hex())
+        for path, at in zip(paths, places, strict=True):
+            if at ^ 1 < len(level):
+                path.append(level[at ^ 1].hex())
         last = level[-1:] if len(level) % 2 else []
         level = [hashlib.sha256(NODE + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)] + last
-        at //= 2
-    return path
+        places = [at // 2 for at in places]
+    return paths
 
 
 def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[str]) -> str:
