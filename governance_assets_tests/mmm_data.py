@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from governance_assets.stats.media_curves import adstock, carryover_weights, logistic
+from governance_assets.stats.media_imported import ImportedResult
+from governance_assets.stats.media_series import MediaSeries
 
 FIRST = dt.date(2023, 10, 9)
 WEEKS = 104
@@ -46,3 +48,8 @@ def _tenant(number: int, weeks: int, noise: float) -> list[tuple[str, dt.date, s
     return [
         (f"tenant-{number}", monday(place), kind, name, float(values[place])) for kind, name, values in series for place in range(weeks)
     ]
+
+
+def nobody(engine: str, known: MediaSeries, train: int) -> ImportedResult:
+    """No engine of others is there."""
+    raise ValueError(f"{engine} is not installed")

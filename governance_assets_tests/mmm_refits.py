@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from governance_assets.contract import conform, violations
-from governance_assets.domains.mmm import facts
+from governance_assets.domains.mmm import facts_refits, facts_stability
 from governance_assets.domains.mmm.contracts import MediaContributions, MediaDraws, RefitStability
 from governance_assets.policy import MmmPolicy
 from governance_assets.policy.mmm import ExpectedSign
@@ -34,9 +34,9 @@ def refitted(media: pa.Table, quarters: tuple[str, ...] = QUARTERS, policy: MmmP
     """All refits of ``media``, checked against their contracts."""
     con = duckdb.connect()
     con.register("media", media)
-    con.register("draws", draws := conform(MediaDraws, facts.media_draws(con, "media", quarters, policy)))
-    stability = conform(RefitStability, facts.refit_stability(con, "media", "draws", None, quarters, policy))
-    contributions = conform(MediaContributions, facts.media_contributions(con, "media", "draws", quarters, policy))
+    con.register("draws", draws := conform(MediaDraws, facts_refits.media_draws(con, "media", quarters, policy)))
+    stability = conform(RefitStability, facts_stability.refit_stability(con, "media", "draws", None, quarters, policy))
+    contributions = conform(MediaContributions, facts_refits.media_contributions(con, "media", "draws", quarters, policy))
     for contract, rows in ((MediaDraws, draws), (RefitStability, stability), (MediaContributions, contributions)):
         assert violations(contract, rows) == []
     return Refits(media, draws, stability, contributions)

@@ -17,7 +17,7 @@ def test_the_feeds_that_later_domains_read_are_there() -> None:
     assert set(FEEDS) == {
         *("plan_items", "plan_transitions", "plan_notes", "cost_entries", "commits", "issue_events"),
         *("milestone_events", "evidence_files", "test_runs", "model_runs", "latency_samples", "model_registrations"),
-        *("allocator_proposals", "feature_catalog", "critic_results", "variance_reports", "review_events"),
+        *("allocator_proposals", "media_results", "feature_catalog", "critic_results", "variance_reports", "review_events"),
         *("decisions", "actions", "approvals", "challenges", "risk_register", "stakeholder_signals"),
     }
 

@@ -12,7 +12,7 @@ import pytest
 
 from governance_assets.domains.allocation import facts as allocation
 from governance_assets.domains.allocation.rules import judge_budget_allocation
-from governance_assets.domains.mmm import facts as mmm
+from governance_assets.domains.mmm import facts_refits, facts_stability
 from governance_assets.domains.mmm.rules import judge_media_draws
 from governance_assets.policy import AllocationPolicy, MmmPolicy
 from governance_assets.runtime.periods import quarter_of_week
@@ -40,9 +40,9 @@ def test_a_public_file_is_refitted_and_its_budget_split(tmp_path: Path, shared_d
     weeks = sorted({week for row in manifest["weeks"].to_pylist() for week in row.split(",")})
     media = landed_relation(con, "media_weekly", manifest, folder.home, [dt.date.fromisoformat(week) for week in weeks])
     quarter = quarter_of_week(dt.date.fromisoformat(weeks[-1]))
-    con.register("draws", draws := mmm.media_draws(con, media, (quarter,), POLICY))
+    con.register("draws", draws := facts_refits.media_draws(con, media, (quarter,), POLICY))
     assert [finding.outcome for finding in judge_media_draws(draws, POLICY, quarter)] == ["pass"]
-    con.register("refits", refits := mmm.refit_stability(con, media, "draws", None, (quarter,), POLICY))
+    con.register("refits", refits := facts_stability.refit_stability(con, media, "draws", None, (quarter,), POLICY))
     paid = refits.filter(pc.is_valid(refits["roi"]))
     assert sorted(paid["name"].to_pylist()) == PAID[name]
     assert all(row["roi_lower"] <= row["roi"] <= row["roi_upper"] for row in paid.to_pylist())

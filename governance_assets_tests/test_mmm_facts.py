@@ -11,22 +11,22 @@ import pyarrow.compute as pc
 import pytest
 
 from governance_assets.contract import conform, violations
-from governance_assets.domains.mmm import facts
+from governance_assets.domains.mmm import facts_backtests, facts_predictions
 from governance_assets.domains.mmm.contracts import MediaPredictions, MmmBacktest
 from governance_assets.domains.mmm.rules import no_lasting_shift
 from governance_assets.policy import MmmPolicy
 from governance_assets.stats.explained_share import r_squared
 from governance_assets.stats.media_series import MediaSeries
-from governance_assets_tests.mmm_data import WEEKS, media_table, monday
+from governance_assets_tests.mmm_data import WEEKS, media_table, monday, nobody
 
-POLICY = MmmPolicy(engines=("bayes", "ridge", "seasonal_naive", "trailing_mean"), refit_every_weeks=26, chains=2, draws=64)
+POLICY = MmmPolicy(engines=("bayes", "ridge", "seasonal_naive", "trailing_mean"), rolling=(), refit_every_weeks=26, chains=2, draws=64)
 EVERY = [monday(place) for place in range(WEEKS)]
 
 
 def predicted(media: pa.Table, weeks: list[dt.date], policy: MmmPolicy = POLICY) -> pa.Table:
     con = duckdb.connect()
     con.register("media", media)
-    rows = conform(MediaPredictions, facts.media_predictions(con, "media", weeks, policy))
+    rows = conform(MediaPredictions, facts_predictions.media_predictions(con, "media", None, weeks, policy, nobody))
     assert violations(MediaPredictions, rows) == []
     return rows.sort_by([(name, "ascending") for name in ("tenant", "engine", "week")])
 
@@ -34,7 +34,7 @@ def predicted(media: pa.Table, weeks: list[dt.date], policy: MmmPolicy = POLICY)
 def backtested(predictions: pa.Table, weeks: list[dt.date], policy: MmmPolicy = POLICY) -> pa.Table:
     con = duckdb.connect()
     con.register("predictions", predictions)
-    rows = conform(MmmBacktest, facts.mmm_backtest(con, "predictions", weeks, policy))
+    rows = conform(MmmBacktest, facts_backtests.mmm_backtest(con, "predictions", weeks, policy))
     assert violations(MmmBacktest, rows) == []
     return rows
 
@@ -124,7 +124,7 @@ def test_every_prediction_says_what_it_is_and_who_stands_in_for_a_silent_engine(
         {"week": EVERY[-1], "engine": "searched_nnls"},
         {"week": EVERY[-1], "engine": "trailing_mean"},
     ]
-    told = {row["engine"]: row["source"] for row in facts._with_sources(rows, POLICY)}
+    told = {row["engine"]: row["source"] for row in facts_predictions._with_sources(rows, POLICY)}
     assert told == {"bayes": "primary", "ridge": "fallback", "searched_nnls": "alternative", "trailing_mean": "baseline"}
 
 
@@ -163,14 +163,14 @@ def test_impressions_drive_a_channel_that_has_them() -> None:
 def _tenants(media: pa.Table) -> list[tuple[str, MediaSeries]]:
     con = duckdb.connect()
     con.register("media", media)
-    return list(facts.tenants(con, "media", EVERY[-1]))
+    return list(facts_predictions.tenants(con, "media", EVERY[-1]))
 
 
 def test_nothing_landed_gives_no_rows() -> None:
     con = duckdb.connect()
-    assert facts.media_predictions(con, None, EVERY, POLICY).num_rows == 0
-    con.register("predictions", facts.media_predictions(con, None, EVERY, POLICY))
-    assert facts.mmm_backtest(con, "predictions", EVERY, POLICY).num_rows == 0
+    assert facts_predictions.media_predictions(con, None, None, EVERY, POLICY, nobody).num_rows == 0
+    con.register("predictions", facts_predictions.media_predictions(con, None, None, EVERY, POLICY, nobody))
+    assert facts_backtests.mmm_backtest(con, "predictions", EVERY, POLICY).num_rows == 0
 
 
 def test_a_planted_shift_is_told_within_two_weeks_and_says_how_often_the_watch_errs(whole: pa.Table) -> None:

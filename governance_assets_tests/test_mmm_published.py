@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from governance_assets.contract import conform, violations
-from governance_assets.domains.mmm import facts
+from governance_assets.domains.mmm import facts_published
 from governance_assets.domains.mmm.contracts import PublishedFigures
 from governance_assets.domains.mmm.rules import judge_published_figures
 from governance_assets.policy import MmmPolicy
@@ -40,7 +40,7 @@ WINDOWS = [*window(0, 10.0, 12.0, 14.0), *window(1, 30.0, 28.0, 26.0)]
 def figures(*rows: dict[str, Any]) -> list[dict[str, Any]]:
     con = duckdb.connect()
     con.register("runs", landed(*rows))
-    found = conform(PublishedFigures, facts.published_figures(con, "runs"))
+    found = conform(PublishedFigures, facts_published.published_figures(con, "runs"))
     assert violations(PublishedFigures, found) == []
     return found.to_pylist()
 
@@ -82,7 +82,7 @@ def test_the_limit(value: float, expected: str) -> None:
     rows = conform(
         PublishedFigures,
         pa.Table.from_pylist(
-            figures(*WINDOWS, {"model_id": "mmm", "metric": "wmape", "value": value}), schema=facts.arrow_schema(PublishedFigures)
+            figures(*WINDOWS, {"model_id": "mmm", "metric": "wmape", "value": value}), schema=facts_published.arrow_schema(PublishedFigures)
         ),
     )
     assert [finding.outcome for finding in judge_published_figures(rows, MmmPolicy(), "all")] == [expected]
@@ -95,11 +95,11 @@ def test_what_no_window_gives_is_unknown_and_nothing_published_is_not_applicable
         {"model_id": "geo_backtest", "metric": "mae", "value": 1.0},
         {"model_id": "mmm", "metric": "bias", "value": 0.1},
     )
-    rows = pa.Table.from_pylist(found, schema=facts.arrow_schema(PublishedFigures))
+    rows = pa.Table.from_pylist(found, schema=facts_published.arrow_schema(PublishedFigures))
     assert {finding.outcome for finding in judge_published_figures(rows, MmmPolicy(), "all")} == {"unknown"}
     assert len(found) == 3
     assert [f.outcome for f in judge_published_figures(rows.slice(0, 0), MmmPolicy(), "all")] == ["not_applicable"]
-    assert facts.published_figures(duckdb.connect(), None).num_rows == 0
+    assert facts_published.published_figures(duckdb.connect(), None).num_rows == 0
 
 
 def test_the_record_of_the_origin_does_not_reproduce(tmp_path: Path, shared_data: Any) -> None:
@@ -108,7 +108,7 @@ def test_the_record_of_the_origin_does_not_reproduce(tmp_path: Path, shared_data
         folder.put(f"reviews/{name}", Path(shared_data(f"reviews/{name}")).read_bytes())
     intake, con = folder.read(), duckdb.connect()
     view = landed_relation(con, "model_runs", intake.manifests["model_runs"], folder.home, [dt.date(2025, 10, 20)])
-    rows = conform(PublishedFigures, facts.published_figures(con, view))
+    rows = conform(PublishedFigures, facts_published.published_figures(con, view))
     found = {(row["model_id"], row["metric"]): row for row in rows.to_pylist()}
     wrong = found["mmm_backtest", "weighted_mape"]
     assert wrong["recomputed"] == pytest.approx(0.06144918725659203, rel=1e-8)

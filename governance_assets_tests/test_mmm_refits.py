@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from governance_assets.contract import arrow_schema
-from governance_assets.domains.mmm import facts
+from governance_assets.domains.mmm import facts_refits, facts_stability
 from governance_assets.domains.mmm.contracts import RefitStability
 from governance_assets.domains.mmm.rules import judge_media_draws, judge_refit_stability, refit_findings
 from governance_assets.policy import MmmPolicy
@@ -68,7 +68,7 @@ def test_moves_are_against_the_refit_before_also_when_that_was_recorded_earlier(
     con.register("media", made.media)
     con.register("draws", made.draws)
     con.register("earlier", made.stability.filter(pc.less(made.stability["quarter"], QUARTERS[-1])))
-    alone = facts.refit_stability(con, "media", "draws", "earlier", (QUARTERS[-1],), POLICY)
+    alone = facts_stability.refit_stability(con, "media", "draws", "earlier", (QUARTERS[-1],), POLICY)
     assert alone.to_pylist() == rows_of(made.stability, quarter=QUARTERS[-1])
     now, before = (rows_of(made.stability, quarter=q, tenant="tenant-0", name="video")[0] for q in (QUARTERS[-1], QUARTERS[-2]))
     assert now["previous_quarter"] == QUARTERS[-2]
@@ -83,9 +83,9 @@ def test_a_channel_that_leaves_the_telemetry_has_vanished() -> None:
     media = media_table()
     con = duckdb.connect()
     con.register("media", media.filter(pc.not_equal(media["name"], "video")))
-    con.register("draws", facts.media_draws(con, "media", (QUARTERS[-1],), POLICY))
+    con.register("draws", facts_refits.media_draws(con, "media", (QUARTERS[-1],), POLICY))
     con.register("earlier", two_tenants().stability)
-    rows = facts.refit_stability(con, "media", "draws", "earlier", (QUARTERS[-1],), POLICY).to_pylist()
+    rows = facts_stability.refit_stability(con, "media", "draws", "earlier", (QUARTERS[-1],), POLICY).to_pylist()
     gone = next(row for row in rows if row["name"] == "video")
     assert (gone["is_left_out"], gone["has_vanished"], gone["roi"]) == (True, True, None)
 
@@ -121,12 +121,12 @@ def test_a_tenant_that_cannot_be_fitted_says_why() -> None:
 
 def test_nothing_landed_and_an_engine_without_a_posterior_give_no_rows() -> None:
     con = duckdb.connect()
-    assert facts.media_draws(con, None, QUARTERS, POLICY).num_rows == 0
+    assert facts_refits.media_draws(con, None, QUARTERS, POLICY).num_rows == 0
     con.register("media", media_table())
-    assert facts.media_draws(con, "media", QUARTERS, MmmPolicy(judged_engine="ridge")).num_rows == 0
-    con.register("draws", facts.media_draws(con, None, QUARTERS, POLICY))
-    assert facts.refit_stability(con, "media", "draws", None, QUARTERS, POLICY).num_rows == 0
-    assert facts.media_contributions(con, None, "draws", QUARTERS, POLICY).num_rows == 0
+    assert facts_refits.media_draws(con, "media", QUARTERS, MmmPolicy(judged_engine="ridge")).num_rows == 0
+    con.register("draws", facts_refits.media_draws(con, None, QUARTERS, POLICY))
+    assert facts_stability.refit_stability(con, "media", "draws", None, QUARTERS, POLICY).num_rows == 0
+    assert facts_refits.media_contributions(con, None, "draws", QUARTERS, POLICY).num_rows == 0
 
 
 GOOD: dict[str, Any] = dict.fromkeys(arrow_schema(RefitStability).names) | {
@@ -210,7 +210,7 @@ def test_a_sign_flips_only_where_one_was_sure(now: Any, before: Any, expected: b
         dict(zip(("elasticity", "elasticity_lower", "elasticity_upper"), figures, strict=True)) if figures else {}
         for figures in (now, before)
     )
-    assert facts._has_flipped(one, other, "elasticity") is expected
+    assert facts_stability._has_flipped(one, other, "elasticity") is expected
 
 
 @pytest.mark.parametrize(
@@ -218,4 +218,4 @@ def test_a_sign_flips_only_where_one_was_sure(now: Any, before: Any, expected: b
 )
 def test_a_channel_vanishes_below_the_least_share(share: float | None, before: float, expected: bool | None) -> None:
     row = {"is_left_out": False, "contribution_share": share}
-    assert facts._has_vanished(row, {"contribution_share": before}, 0.005) is expected
+    assert facts_stability._has_vanished(row, {"contribution_share": before}, 0.005) is expected

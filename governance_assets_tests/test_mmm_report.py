@@ -10,17 +10,17 @@ import pyarrow.compute as pc
 import pytest
 
 from governance_assets.contract import conform, empty
-from governance_assets.domains.mmm import facts, report, rules
-from governance_assets.domains.mmm.contracts import MediaContributions, MediaPredictions, MmmBacktest, RefitStability
+from governance_assets.domains.mmm import facts_backtests, facts_predictions, report, rules
+from governance_assets.domains.mmm.contracts import MediaContributions, MediaPredictions, MmmBacktest, RefitStability, SavedRuns
 from governance_assets.finding import Finding
 from governance_assets.pages import plots
 from governance_assets.pages.model import Page, page_from
 from governance_assets.policy import MmmPolicy
-from governance_assets_tests.mmm_data import WEEKS, media_table, monday
+from governance_assets_tests.mmm_data import WEEKS, media_table, monday, nobody
 from governance_assets_tests.mmm_refits import two_tenants
 
 AS_OF = dt.datetime(2025, 10, 6, tzinfo=dt.UTC)
-POLICY = MmmPolicy(engines=("bayes", "seasonal_naive", "trailing_mean"), refit_every_weeks=26, chains=2, draws=64)
+POLICY = MmmPolicy(engines=("bayes", "seasonal_naive", "trailing_mean"), rolling=(), refit_every_weeks=26, chains=2, draws=64)
 NEWEST = monday(WEEKS - 1)
 
 
@@ -29,13 +29,14 @@ def tables() -> dict[str, pa.Table]:
     con = duckdb.connect()
     con.register("media", media_table(tenants=2))
     weeks = [monday(place) for place in range(WEEKS)]
-    predictions = conform(MediaPredictions, facts.media_predictions(con, "media", weeks, POLICY))
+    predictions = conform(MediaPredictions, facts_predictions.media_predictions(con, "media", None, weeks, POLICY, nobody))
     con.register("predictions", predictions)
     return {
         "media_predictions": predictions,
-        "mmm_backtest": conform(MmmBacktest, facts.mmm_backtest(con, "predictions", weeks[-3:], POLICY)),
+        "mmm_backtest": conform(MmmBacktest, facts_backtests.mmm_backtest(con, "predictions", weeks[-3:], POLICY)),
         "refit_stability": two_tenants().stability,
         "media_contributions": two_tenants().contributions,
+        "saved_runs": empty(SavedRuns),
     }
 
 
@@ -113,6 +114,7 @@ def test_a_page_without_rows_says_so() -> None:
         "mmm_backtest": empty(MmmBacktest),
         "refit_stability": empty(RefitStability),
         "media_contributions": empty(MediaContributions),
+        "saved_runs": empty(SavedRuns),
     }
     page = page_from(report.page(nothing, recorded([]), AS_OF))
     assert "No week is predicted yet" in page.intro
@@ -122,4 +124,5 @@ def test_a_page_without_rows_says_so() -> None:
         "Nothing is predicted yet.",
         "No refit is recorded yet.",
         "No contribution is recorded yet.",
+        "No saved run of another engine is in media_results/; README says how to export one.",
     ]

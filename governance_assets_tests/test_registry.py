@@ -180,15 +180,17 @@ def fitted(version_week: dt.date, tv: float = 2.0, engine: str = "bayes", **chan
 
 def test_models_fitted_here_register_themselves_with_an_incumbent_and_a_challenger() -> None:
     predicted = [
-        {"week": WEEK, "tenant": "north", "engine": engine, "train_weeks": 78, "steps_ahead": 13}
-        for engine in ("bayes", "ridge", "trailing_mean")
+        {"week": WEEK, "tenant": "north", "engine": engine, "source": source, "train_weeks": 78, "steps_ahead": 13}
+        for engine, source in (("bayes", "primary"), ("ridge", "alternative"), ("trailing_mean", "baseline"), ("robyn", "imported"))
     ]
     rows = registry([], retrained=[fitted(monday(77)), fitted(WEEK)], predicted=predicted)
     assert [(row["version"], row["status"]) for row in rows] == [
         (f"bayes@{monday(77)}", "incumbent"),
         (f"bayes@{WEEK}", "challenger"),
         (f"ridge@{monday(77)}", "candidate"),
+        ("", "unregistered"),
     ]
+    assert rows.pop()["model_id"] == "media_mix/north/robyn"
     assert {(row["exposure"], row["purpose"], row["tier"]) for row in rows} == {("high", "decide", 1)}
     assert verdicts(rows)["roles_are_apart"] == "pass"
     elsewhere = registry(

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from governance_assets.runtime.engine_results import EngineResultError, read_lightweight_mmm, read_meridian, read_robyn
 from governance_assets.runtime.foreign_engines import ForeignEngineError, Limits, WeeklyData, fit_pymc_marketing, run_limited
+from governance_assets.runtime.sources.engine_results import EngineResultError, read_lightweight_mmm, read_meridian, read_robyn
 from governance_assets_tests.media_examples import tenant
 
 WEEKS = [dt.date(2025, 1, 6) + dt.timedelta(days=7 * n) for n in range(4)]

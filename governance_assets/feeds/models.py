@@ -119,6 +119,31 @@ class AllocatorProposals(
     )
 
 
+class MediaResults(
+    Row,
+    feed="media_results",
+    folder="media_results",
+    key=("tenant", "engine", "run", "trained_until", "part", "name", "week"),
+    dated=("week", "trained_until"),
+    is_single=True,
+    place="tenant",
+):
+    """One week that a media-mix engine elsewhere predicted, or what it says of one channel."""
+
+    tenant: str = cell("Whose media are modelled", also=("tenant_id",), default="")
+    engine: str = cell("Engine that made it, such as robyn", also=("source", "model_engine"))
+    run: str = cell("What tells its runs apart, such as a Robyn solution", also=("run_id", "model", "solution"), default="")
+    trained_until: dt.date = cell("A day of the last week that the engine was fitted to", also=("train_end",))
+    part: Literal["week", "channel"] = cell("A predicted week, or a channel's return", default="week")
+    name: str = cell("Channel; empty for a week", also=("channel",), default="")
+    week: dt.date | None = cell("Monday of the predicted week", also=("ds", "time"), null="a channel's return")
+    lower: float | None = cell("Lower end of the interval", also=("ci_lo", "p05"), null="not stated")
+    middle: float = cell("Median, in the unit of the target; of a channel its return on investment", also=("median", "predicted", "roi"))
+    upper: float | None = cell("Upper end of the interval", also=("ci_hi", "p95"), null="not stated")
+    confidence: float = cell("Probability inside the interval", unit="fraction", default="0.9", gt=0, lt=1)
+    observed: float | None = cell("The target as the engine saw it", also=("actual",), null="not stated")
+
+
 class FeatureCatalog(Row, feed="feature_catalog", folder="features", key=("signal_id", "date"), dated=("date",)):
     """One signal as one version of the catalogue states it."""
 

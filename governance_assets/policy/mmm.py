@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from governance_assets.policy.base import Section, refuse_repeats, setting
 
-MediaEngine = Literal["bayes", "bayes_logistic", "ridge", "searched_nnls", "seasonal_naive", "trailing_mean"]
+MediaEngine = Literal["bayes", "bayes_logistic", "bayes_wide", "ridge", "searched_nnls", "seasonal_naive", "trailing_mean"]
+ForeignEngine = Literal["pymc_marketing"]
 
 
 class ExpectedSign(Section):
@@ -17,6 +18,19 @@ class ExpectedSign(Section):
     name: str = Field(min_length=1, description="Name of the control or channel")
     sign: Literal["+", "-"] = Field(description="+ or -")
     tenant: str | None = Field(default=None, description="Whose; every tenant's when not named")
+
+
+class RollingEngine(Section):
+    """An engine that is fitted to the last weeks only, and forgets those before."""
+
+    engine: MediaEngine = Field(description="Which engine")
+    weeks: int = Field(ge=8, description="Weeks it is fitted to")
+    refit_every_weeks: int = Field(default=13, ge=1, description="Weeks from one fit to the next")
+
+    @property
+    def name(self) -> str:
+        """What its predictions are called."""
+        return f"{self.engine}_last_{self.weeks}"
 
 
 class MmmPolicy(Section):
@@ -28,6 +42,25 @@ class MmmPolicy(Section):
         min_length=1,
         source="A33 P",
         why="the Bayesian model averaged over curves and with the logistic curve alone, beside baselines that cost nothing",
+    )
+    rolling: tuple[RollingEngine, ...] = setting(
+        (RollingEngine(engine="bayes_logistic", weeks=52),),
+        unit="engines",
+        source="A33 P",
+        why="a model of the last year alone shows when older weeks do harm; 12 weeks refitted weekly, as in the origin, are too few for a "
+        "model of several channels, which then says so",
+    )
+    foreign_engines: tuple[ForeignEngine, ...] = setting(
+        (), unit="engines", source="B29 P", why="engines in an interpreter of their own; a fit takes 25 s and more, so none is run unasked"
+    )
+    foreign_memory_mb: int = setting(16_384, unit="MB", ge=512, source="B29 P", why="address space one fit may use before it is ended")
+    foreign_seconds: int = setting(1800, unit="s", ge=1, source="B29 P", why="time one fit may take before it is ended")
+    max_observed_difference: float = setting(
+        0.01,
+        unit="fraction",
+        ge=0,
+        source="B29 P",
+        why="a saved run whose target differs more from the telemetry was made for another target or unit, and its errors mean nothing",
     )
     judged_engine: MediaEngine = setting("bayes", unit="engine", source="B29 P", why="the engine whose figures budgets rest on")
     baseline_engine: MediaEngine = setting("trailing_mean", unit="engine", source="A33", why="improvement is stated over the trailing mean")
@@ -107,7 +140,7 @@ class MmmPolicy(Section):
 
     @model_validator(mode="after")
     def _judged_is_computed(self) -> MmmPolicy:
-        for names in (self.engines, self.baselines, self.windows):
+        for names in (self.engines, self.baselines, self.windows, tuple(one.name for one in self.rolling), self.foreign_engines):
             refuse_repeats(names)
         missing = sorted({self.judged_engine, self.baseline_engine, *self.baselines} - set(self.engines))
         if missing:

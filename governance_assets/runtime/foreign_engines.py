@@ -1,7 +1,7 @@
 """Media-mix engines of others, each in a process of its own with a limit on memory and time.
 
 Belongs here: starting such a process and reading what it returns. Does not belong here: what it computes
-(``pymc_marketing_fit.py``, run by the other interpreter), saved results (``engine_results.py``).
+(``pymc_marketing_fit.py``, run by the other interpreter), saved results (``sources/engine_results.py``).
 
 PyMC-Marketing lives in an interpreter of its own, named by ``GOVERNANCE_PYMC_PYTHON``: its dependencies would tie down ours.
 """
@@ -22,7 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from governance_assets.policy import MmmPolicy
 from governance_assets.stats.media_imported import ImportedResult
+from governance_assets.stats.media_series import MediaSeries, varying
 
 PYTHON_VARIABLE = "GOVERNANCE_PYMC_PYTHON"
 _SCRIPT = Path(__file__).with_name("pymc_marketing_fit.py")
@@ -31,7 +33,7 @@ _LEVELS = (0.05, 0.5, 0.95)
 _SHOWN = 2000
 
 
-class ForeignEngineError(RuntimeError):
+class ForeignEngineError(ValueError):
     """An engine that could not be started, ended with an error, or went beyond a limit."""
 
 
@@ -129,3 +131,28 @@ def fit_pymc_marketing(data: WeeklyData, *, seed: int, limits: Limits | None = N
         np.array(observed),
         _LEVELS[2] - _LEVELS[0],
     )
+
+
+def fit_abroad(engine: str, known: MediaSeries, train: int, policy: MmmPolicy) -> ImportedResult:
+    """One of ``policy.foreign_engines`` fitted to the first ``train`` weeks of a tenant; what it predicts of the weeks after.
+
+    Raises ForeignEngineError where the engine cannot be run or the series cannot be used.
+    """
+    spend, controls = varying(known.exposure, train), varying(known.controls, train)
+    for name, values in {"the target": known.target[:train], **controls}.items():
+        if not np.isfinite(values).all():
+            raise ForeignEngineError(f"{name} is missing in week {known.weeks[int(np.argmin(np.isfinite(values)))]}; fill it in")
+    data = WeeklyData(
+        known.weeks,
+        np.nan_to_num(known.target).tolist(),
+        {name: values.tolist() for name, values in spend.items()},
+        {name: values.tolist() for name, values in controls.items()},
+        train,
+        policy.season_order,
+    )
+    limits = Limits(policy.foreign_memory_mb, policy.foreign_seconds)
+    return _ENGINES[engine](data, seed=_SEED + train, limits=limits)
+
+
+_SEED = 20251006
+_ENGINES = {"pymc_marketing": fit_pymc_marketing}

@@ -1,6 +1,7 @@
 """What a media-mix engine made elsewhere says, in the terms of ours, so that the same rules judge it.
 
-Belongs here: the shape of an imported result and what follows from it. Does not belong here: reading files (``runtime/engine_results.py``).
+Belongs here: the shape of an imported result and what follows from it. Does not belong here: reading files
+(``runtime/sources/engine_results.py``).
 
 An import holds what the other engine saved and no more: intervals it does not state are NaN, and weeks it was trained on are no forecast.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +49,15 @@ class ImportedResult:
         lower, middle, upper = self.predicted.T
         if not np.isfinite(self.predicted).all():
             raise ValueError(f"{self.source} states no interval for {int(np.isnan(upper - lower).sum())} of {len(self.weeks)} weeks")
-        # A standardised error of 1 lies one standard deviation above the middle.
-        deviation = 1 / standardised_errors(middle + 1, middle, lower, upper, self.confidence)
-        return Prediction(np.repeat(middle[None], PARTS, axis=0), np.repeat(deviation[None], PARTS, axis=0))
+        return normal_prediction(middle, lower, upper, self.confidence)
+
+
+def normal_prediction(middle: Any, lower: Any, upper: Any, confidence: float) -> Prediction:
+    """Normals with the stated middles and intervals of probability ``confidence``, one a week; (weeks,) each or numbers for one week.
+
+    An interval that is not symmetric gives its width alone. Raises ValueError for an empty interval.
+    """
+    centre, low, high = (np.atleast_1d(np.asarray(values, dtype=np.float64)) for values in (middle, lower, upper))
+    # A standardised error of 1 lies one standard deviation above the middle.
+    deviation = 1 / standardised_errors(centre + 1, centre, low, high, confidence)
+    return Prediction(np.repeat(centre[None], PARTS, axis=0), np.repeat(deviation[None], PARTS, axis=0))

@@ -31,8 +31,13 @@ def tenants_from(rows: Iterable[tuple[str, str, str, dt.date, float | None]]) ->
 
 def until(known: MediaSeries, end: int) -> MediaSeries:
     """The first ``end`` weeks: what comes later must not decide what can be said of them."""
-    cut = [{name: values[:end] for name, values in part.items()} for part in (known.exposure, known.cost, known.controls)]
-    return MediaSeries(known.weeks[:end], known.target[:end], *cut)
+    return between(known, 0, end)
+
+
+def between(known: MediaSeries, start: int, end: int) -> MediaSeries:
+    """The weeks from ``start`` up to ``end``, counted from 0, the latter not included."""
+    cut = [{name: values[start:end] for name, values in part.items()} for part in (known.exposure, known.cost, known.controls)]
+    return MediaSeries(known.weeks[start:end], known.target[start:end], *cut)
 
 
 def series_from(rows: Mapping[tuple[str, str], Values]) -> MediaSeries | None:

@@ -8,6 +8,7 @@ from typing import Literal
 from governance_assets.contract import Contract, field
 
 _NOT_SCORED = "no week of the window is predicted and observed"
+_NO_INTERVAL = f"{_NOT_SCORED}, or some prediction states no interval"
 
 
 class MediaPredictions(
@@ -21,22 +22,27 @@ class MediaPredictions(
 
     week: dt.date = field("Monday of the predicted week")
     tenant: str = field("Whose media are modelled")
-    engine: str = field("Engine of the policy that made the prediction")
-    source: Literal["primary", "fallback", "alternative", "baseline"] = field(
-        "The judged engine, the engine that stands in for it because it made no prediction this week, another one, or a baseline"
+    engine: str = field("Engine that made the prediction: one of the policy, or that of a saved run")
+    source: Literal["primary", "fallback", "alternative", "baseline", "imported"] = field(
+        "The judged engine, the engine that stands in for it because it made no prediction this week, another one, a baseline, or a saved "
+        "run made elsewhere"
     )
-    train_weeks: int = field("Weeks the engine was fitted to: all from the tenant's first up to its refit", unit="weeks", ge=1)
+    run: str | None = field("Saved run that predicts the week: the newest of its engine that was trained before", null="fitted here")
+    train_weeks: int = field(
+        "Weeks the engine was fitted to, up to its refit: all from the tenant's first, or the last so many", unit="weeks", ge=0
+    )
     steps_ahead: int = field("Weeks from the last fitted week to this one", unit="weeks", ge=1)
     observed: float | None = field("The target, in its own unit", null="not observed yet")
     median: float | None = field("Predicted median, in the unit of the target", null="no prediction was made; see problem")
-    lower: float | None = field("Lower end of the central predictive interval", null="no prediction was made")
-    upper: float | None = field("Upper end of the central predictive interval", null="no prediction was made")
+    lower: float | None = field("Lower end of the central predictive interval", null="no prediction was made, or without an interval")
+    upper: float | None = field("Upper end of the central predictive interval", null="no prediction was made, or without an interval")
     crps: float | None = field(
         "Continuous ranked probability score of the predictive samples, fair estimator, in the unit of the target",
-        null="no prediction was made, or not observed",
+        null="no prediction was made, or without an interval, or not observed",
     )
     log_density: float | None = field(
-        "Logarithm of the predictive density at the observed value, per unit of the target", null="no prediction was made, or not observed"
+        "Logarithm of the predictive density at the observed value, per unit of the target",
+        null="no prediction was made, or without an interval, or not observed",
     )
     left_out: str = field("Channels and controls that never varied in training and were left out, separated by commas")
     problem: str | None = field("Why the engine made no prediction", null="it made one")
@@ -53,7 +59,8 @@ class MmmBacktest(
 
     week: dt.date = field("Monday of the last week of the window")
     tenant: str = field("Whose media are modelled")
-    engine: str = field("Engine of the policy")
+    engine: str = field("Engine of the policy, or of a saved run")
+    source: str = field("What it is: primary, fallback, alternative, baseline or imported, as of the week itself")
     window: str = field("trailing_ and the number of predicted weeks")
     n: int = field("Weeks that are predicted and observed", unit="weeks", ge=0)
     n_missing: int = field("Weeks of the window that are not", unit="weeks", ge=0)
@@ -73,11 +80,11 @@ class MmmBacktest(
     )
     n_zero: int = field("Weeks left out of the MAPE because 0 was observed", unit="weeks", ge=0)
     bias: float | None = field("Mean of predicted median less observed", null=_NOT_SCORED)
-    crps: float | None = field("Mean continuous ranked probability score", null=_NOT_SCORED)
+    crps: float | None = field("Mean continuous ranked probability score", null=_NO_INTERVAL)
     coverage: float | None = field(
-        "Share of observed values inside the central predictive interval", unit="fraction", ge=0, le=1, null=_NOT_SCORED
+        "Share of observed values inside the central predictive interval", unit="fraction", ge=0, le=1, null=_NO_INTERVAL
     )
-    elpd: float | None = field("Sum of log predictive densities: the leave-future-out ELPD of the window", null=_NOT_SCORED)
+    elpd: float | None = field("Sum of log predictive densities: the leave-future-out ELPD of the window", null=_NO_INTERVAL)
     r2: float | None = field(
         "Out-of-sample R²: 1 less squared errors over squared deviations from the window's own mean",
         unit="fraction",
@@ -255,6 +262,28 @@ class RefitStability(
         null="no earlier refit has a contribution share, or nothing was drawn",
     )
     problem: str | None = field("Why nothing was drawn for the tenant", null="the engine was fitted")
+
+
+class SavedRuns(
+    Contract,
+    artifact="saved_runs",
+    key=("tenant", "engine", "run", "trained_until", "channel"),
+    owner="modelling_lead",
+):
+    """What one saved run of an engine elsewhere says of one channel, or, without a channel, of the weeks it predicts."""
+
+    tenant: str = field("Whose media it models")
+    engine: str = field("Engine that made it")
+    run: str = field("What tells it from other runs; empty when the file does not say")
+    trained_until: dt.date = field("A day of the last week it was fitted to")
+    channel: str = field("Channel, in the run's own spelling; empty for its weeks")
+    weeks: int = field("Weeks it predicts, training included", unit="weeks", ge=0)
+    weeks_ahead: int = field("Of these the weeks after its training: only they are forecasts", unit="weeks", ge=0)
+    weeks_with_interval: int = field("Of the weeks ahead those with an interval", unit="weeks", ge=0)
+    confidence: float = field("Probability inside its intervals", unit="fraction", gt=0, lt=1)
+    roi: float | None = field("Return on the channel, middle of what the run states; assumes no unmeasured confounding", null="no channel")
+    roi_lower: float | None = field("Lower end of its interval", null="not stated")
+    roi_upper: float | None = field("Upper end of it", null="not stated")
 
 
 class PublishedFigures(

@@ -51,6 +51,7 @@ def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime)
         _prediction_section(predictions),
         _return_section(tables["refit_stability"]),
         _contribution_section(tables["media_contributions"]),
+        _saved_section(tables["saved_runs"]),
     ]
     return {"title": "Media mix", "intro": f"{_INTRO}\n\n{reach} As of {as_of.date()}.", "sections": sections}
 
@@ -191,6 +192,24 @@ def _contribution_section(contributions: pa.Table) -> dict[str, Any]:
         "title": "Contributions",
         "text": f"What each channel brought week by week, with its interval, as the refit of {newest} sees it. {_CONFOUNDING}",
         "plots": [_contribution_plot(here, tenant) for tenant in tenants],
+    }
+
+
+def _saved_section(saved: pa.Table) -> dict[str, Any]:
+    title = "Models made elsewhere"
+    if not saved.num_rows:
+        return {"title": title, "text": "No saved run of another engine is in media_results/; README says how to export one."}
+    rows = saved.sort_by([(name, "ascending") for name in ("tenant", "engine", "trained_until", "run", "channel")]).to_pylist()
+    names = ("tenant", "engine", "run", "trained_until", "weeks_ahead", "channel", "roi", "roi_lower", "roi_upper")
+    return {
+        "title": title,
+        "text": "Saved runs of other engines. What they predict of weeks after their training stands among the backtests above, under the "
+        f"same rules; this is what they say of channels. {_CONFOUNDING}",
+        "table": {
+            "columns": ["tenant", "engine", "run", "trained until", "weeks ahead", "channel", "ROI", "from", "to"],
+            "rows": [tuple(row[name] for name in names) for row in rows],
+            "note": "Intervals have the probability that each run states; empty where it states none.",
+        },
     }
 
 

@@ -87,6 +87,22 @@ IMPROVEMENT_IS_STEADY = Rule(
     sources="A34",
 )
 
+SAVED_RUN_LOOKS_AHEAD = Rule(
+    name="saved_run_looks_ahead",
+    requirement="a saved run predicts weeks after its training",
+    remedy="Export predictions of later weeks with it, from spend as it was: how it explains its training weeks is no backtest",
+    severity="warn",
+    unit="weeks",
+    sources="B29",
+)
+SAVED_RUN_STATES_INTERVALS = Rule(
+    name="saved_run_states_intervals",
+    requirement="a saved run states an interval of every week ahead",
+    remedy="Export its intervals; without them neither its CRPS nor its coverage can be judged",
+    severity="warn",
+    unit="weeks",
+    sources="B29",
+)
 NO_LASTING_SHIFT = Rule(
     name="no_lasting_shift",
     requirement="the last two errors do not tell of a shift that began the week before",
@@ -180,6 +196,8 @@ def judge_media_predictions(rows: pa.Table, policy: MmmPolicy, partition_key: st
 
 
 def _primary_predicts(tenant: str, rows: Sequence[Mapping[str, Any]]) -> Finding:
+    if not any(row["source"] == "primary" for row in rows):
+        return PRIMARY_ENGINE_PREDICTS.not_applicable(tenant, "too few weeks for the judged engine; a saved run alone predicts this one")
     holds = any(row["source"] == "primary" and row["problem"] is None for row in rows)
     fallbacks = [row["engine"] for row in rows if row["source"] == "fallback"]
     stands_in = f"{', '.join(fallbacks)} stands in" if fallbacks else "no engine with media stands in"
@@ -187,11 +205,28 @@ def _primary_predicts(tenant: str, rows: Sequence[Mapping[str, Any]]) -> Finding
 
 
 def judge_mmm_backtest(rows: pa.Table, policy: MmmPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
-    """The judged engine over the judged window, tenant by tenant, and the fleet."""
-    is_judged = pc.and_(pc.equal(rows["engine"], policy.judged_engine), pc.equal(rows["window"], f"trailing_{policy.judged_window}"))
-    judged = sorted(rows.filter(is_judged).to_pylist(), key=lambda row: str(row["tenant"]))
-    findings = [finding for row in judged for finding in tenant_findings(row, policy)]
+    """The judged engine over the judged window, tenant by tenant, and the fleet; saved runs of other engines by the same rules."""
+    here = rows.filter(pc.equal(rows["window"], f"trailing_{policy.judged_window}"))
+    judged = sorted(here.filter(pc.equal(here["engine"], policy.judged_engine)).to_pylist(), key=lambda row: str(row["tenant"]))
+    saved = here.filter(pc.equal(here["source"], "imported")).to_pylist()
+    named = [row | {"tenant": f"{row['tenant']}, {row['engine']}"} for row in sorted(saved, key=lambda row: (row["tenant"], row["engine"]))]
+    findings = [finding for row in [*judged, *named] for finding in tenant_findings(row, policy)]
     return [*findings, fleet_is_predicted(judged, policy)]
+
+
+def judge_saved_runs(rows: pa.Table, policy: MmmPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
+    """Two findings a saved run: whether it predicts, and how surely."""
+    if not rows.num_rows:
+        none = "media_results/ holds no run of another engine"
+        return [rule.not_applicable("saved runs", none) for rule in (SAVED_RUN_LOOKS_AHEAD, SAVED_RUN_STATES_INTERVALS)]
+    findings = []
+    for row in rows.filter(pc.equal(rows["channel"], "")).to_pylist():
+        subject = ", ".join(filter(None, (row["tenant"], row["engine"], row["run"], f"trained until {row['trained_until']}")))
+        ahead, without = row["weeks_ahead"], row["weeks_ahead"] - row["weeks_with_interval"]
+        findings.append(SAVED_RUN_LOOKS_AHEAD.judge(subject, ahead > 0, ahead, 1))
+        if ahead:
+            findings.append(SAVED_RUN_STATES_INTERVALS.judge(subject, without == 0, without, 0))
+    return findings
 
 
 def tenant_findings(row: Mapping[str, Any], policy: MmmPolicy) -> list[Finding]:

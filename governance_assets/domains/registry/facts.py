@@ -152,7 +152,9 @@ def sources(
     return Sources(
         rows_of(con, f"SELECT * FROM {retrained} ORDER BY week, tenant, engine"),
         rows_of(
-            con, f"SELECT DISTINCT week, tenant, engine, train_weeks, steps_ahead FROM {predicted} WHERE median IS NOT NULL ORDER BY ALL"
+            con,
+            f"""SELECT DISTINCT week, tenant, engine, source, train_weeks, steps_ahead FROM {predicted}
+                WHERE median IS NOT NULL ORDER BY ALL""",
         ),
         rows_of(con, f'SELECT week, tenant, engine, n, mae, wmape, crps, coverage, r2 FROM {backtests} WHERE "window" = ?', [window]),
         rows_of(
@@ -246,7 +248,7 @@ def _fitted_here(known: Sources, week: dt.date, policy: Policy) -> Iterator[Row]
             "incumbent" if row["engine"] == policy.mmm.judged_engine else "candidate",
         )
         for row in known.predicted
-        if row["week"] == week and row["engine"] not in policy.mmm.baselines
+        if row["week"] == week and row["source"] not in ("baseline", "imported")
     ]
     found += [(r["tenant"], r["engine"], week, "challenger") for r in known.retrained if r["week"] == week and r["problem"] is None]
     for tenant, engine, fitted_to, status in found:
@@ -284,14 +286,20 @@ def _metrics(row: Mapping[str, Any]) -> str | None:
     return _text(stated) if stated else None
 
 
+def _seen(known: Sources, week: dt.date) -> set[str]:
+    """Models that telemetry of a week shows; a saved run of another engine is a model of its own."""
+    forecasts = {row["model_id"] for row in known.forecasts if row["week"] == week}
+    saved = [row for row in known.predicted if row["week"] == week and row["source"] == "imported"]
+    return forecasts | {f"{model_of(row['tenant'])}/{row['engine']}" for row in saved}
+
+
 def _only_seen(known: Sources, registered: set[str], week: dt.date) -> Iterator[Row]:
-    seen = sorted({row["model_id"] for row in known.forecasts if row["week"] == week} - registered)
-    for model_id in seen:
+    for model_id in sorted(_seen(known, week) - registered):
         yield {
             "week": week,
             "model_id": model_id,
             "version": "",
-            "kind": "forecast",
+            "kind": MEDIA_MIX if model_id.startswith(f"{MEDIA_MIX}/") else "forecast",
             "origin": "telemetry",
             "metrics": _forecast_metrics(known, model_id, week),
             "status": "unregistered",
@@ -308,7 +316,7 @@ def _forecast_metrics(known: Sources, model_id: str, week: dt.date) -> str | Non
 
 def _settled(made: Sequence[Row], known: Sources, registered: Sequence[Row], week: dt.date, policy: Policy) -> Iterator[Row]:
     """The rows with what hangs on the whole model: registration by its owner, one incumbent, validation and its date."""
-    seen = {row["model_id"] for row in known.forecasts if row["week"] == week}
+    seen = _seen(known, week)
     chosen = {row["model_id"]: row for row in registered if _state_of(row["status"]) == "incumbent"}
     for model_id, group in groupby(sorted(made, key=lambda row: (row["model_id"], row["version"])), key=lambda row: row["model_id"]):
         own = [row for row in registered if row["model_id"] == model_id]

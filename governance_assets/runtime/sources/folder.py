@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from governance_assets.feeds import RECORD_FEEDS
-from governance_assets.runtime.sources import evidence, media_file
+from governance_assets.runtime.sources import evidence, media_file, saved_runs
 from governance_assets.runtime.sources.outcome import Context, Refusal, shown
 from governance_assets.runtime.sources.tables import suffix_of
 
@@ -43,7 +43,7 @@ class Candidate:
     hub: str | None = None
     rank: int = 0
     listed: tuple[Path, ...] | None = None
-    """Files of an evidence folder, which is listed and not read."""
+    """Files of an evidence folder or of a saved run, which are read together."""
 
 
 @dataclass
@@ -182,7 +182,7 @@ def _find_media(folder: Path, root: Path, found: Found) -> None:
 
 
 def _find_records(folder: Path, root: Path, found: Found) -> None:
-    """Files of record feeds; a folder below evidence/ is listed, not read."""
+    """Files of record feeds; a folder below evidence/ is listed, not read, and a folder with a saved run is read as one."""
     if folder.name == EVIDENCE_FOLDER:
         for entry in _entries(folder, root, found):
             if entry.is_dir():
@@ -193,7 +193,14 @@ def _find_records(folder: Path, root: Path, found: Found) -> None:
             else:
                 _offer_record(entry, folder, root, found)
         return
-    for path in _files(folder, root, found):
+    paths = list(_files(folder, root, found))
+    runs = {path.parent for path in paths if folder.name == saved_runs.FEED and path.name == saved_runs.NAME}
+    for run in sorted(runs):
+        place = run.relative_to(folder).parts[0] if run != folder else ""
+        context = Context("records", "records", folder=folder.name, place=place, name=run.name)
+        listed = tuple(path for path in paths if path.parent == run)
+        found.candidates.append(Candidate(run, _origin(run, root) + "/", saved_runs.SUFFIX, context, listed=listed))
+    for path in [path for path in paths if path.parent not in runs]:
         _offer_record(path, folder, root, found)
 
 

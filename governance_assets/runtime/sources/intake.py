@@ -21,19 +21,22 @@ import pyarrow.compute as pc
 
 from governance_assets.contract import arrow_schema, conform, empty, registry
 from governance_assets.policy import IntakePolicy
-from governance_assets.runtime.sources import columns, evidence, folder, media, records
+from governance_assets.runtime.sources import columns, evidence, folder, media, records, saved_runs
 from governance_assets.runtime.sources.across import settle
+from governance_assets.runtime.sources.engine_results import EngineResultError
 from governance_assets.runtime.sources.folder import Candidate
 from governance_assets.runtime.sources.landing import LANDED, Store, reader_version, relative_path
 from governance_assets.runtime.sources.media_file import FEED as MEDIA
 from governance_assets.runtime.sources.media_file import MediaEntry
-from governance_assets.runtime.sources.outcome import Context, NotTelemetry, Refusal, Table, Unreadable
+from governance_assets.runtime.sources.outcome import Context, NotTelemetry, Refusal, Table, Unreadable, shown
 from governance_assets.runtime.sources.reading import Arrived, land_batch, signature
 from governance_assets.runtime.sources.tables import RECORD_SUFFIXES, read_table
 
 _BATCH_ROWS, _BATCH_FILES = 1_500_000, 400
 _JUDGING = {"max_rejected_share", "max_spend_jump", "max_channel_ratio", "spend_past_weeks", "spend_recent_weeks"}
 """Policy values that judge what has been read, and change nothing in how it is read."""
+
+_SAVED_RUN = ("the exports of one run as README describes them", "export the run again, or mend result.yaml")
 
 
 @dataclass(frozen=True)
@@ -176,12 +179,16 @@ class _Reader:
 
     def _bytes(self, candidate: Candidate) -> bytes | None:
         try:
+            if candidate.suffix == saved_runs.SUFFIX:
+                return saved_runs.listing(candidate.path, candidate.context.place or "")
             if candidate.listed is not None:
                 return evidence.listing(candidate.listed, candidate.path, candidate.origin)
             return candidate.path.read_bytes()
         except OSError as error:
             self.refused.append((candidate.origin, "", folder.no_access(error)))
-            return None
+        except EngineResultError as error:
+            self.refused.append((candidate.origin, "", Refusal("file", None, None, shown(str(error)), *_SAVED_RUN, 0, saved_runs.FEED)))
+        return None
 
     def _key(self, sha256: str, candidate: Candidate) -> str:
         policy = self.policy.model_dump(mode="json", exclude=_JUDGING)

@@ -15,8 +15,8 @@ from governance_assets.runtime.sources import documents, shapes_issues, shapes_p
 from governance_assets.runtime.sources.documents import Item
 from governance_assets.runtime.sources.outcome import Context, Table, Unreadable
 
-SUFFIXES = (".xml", ".evidence")
-"""Endings that only record feeds read: JUnit files, and the listing of an evidence folder."""
+SUFFIXES = (".xml", ".evidence", ".engine_result")
+"""Endings that only record feeds read: JUnit files, the listing of an evidence folder, and the rows of a saved run of an engine."""
 _LINES = (".jsonl", ".ndjson")
 Feeds = dict[str, list[Item]]
 
@@ -51,6 +51,8 @@ def read_records(data: bytes, suffix: str, context: Context, policy: IntakePolic
         return Parsed("junit", {"test_runs": shapes_reviews.junit(documents.xml(data))})
     if suffix == ".evidence":
         return Parsed("evidence_folder", {"evidence_files": list(enumerate(documents.document(data, ".json"), 1))})
+    if suffix == ".engine_result":
+        return Parsed("engine_result", {"media_results": list(enumerate(documents.document(data, ".json"), 1))})
     if suffix in _LINES:
         return _plain(documents.lines(data), "lines", context)
     whole = documents.document(data, suffix)
