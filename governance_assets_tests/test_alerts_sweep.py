@@ -319,7 +319,7 @@ def test_an_unknown_week_that_is_long_past_is_no_news(at: At) -> None:
 
 # ---------------------------------------------------------------- reminders
 
-SENT = {"reminders": list(Policy().alerts.reminders)}
+SENT = {"reminders": ["plan_update_reminder", "issue_review_reminder", "assessment_reminder"]}
 REMINDED = dt.datetime(2025, 10, 10, 15, tzinfo=dt.UTC)  # Friday: plan update
 
 

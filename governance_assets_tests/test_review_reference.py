@@ -44,7 +44,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
     made = {
         contracts.VarianceBundle: facts.variance_bundle(con, view("variance_reports"), PERIODS, POLICY),
         contracts.ReviewKickoff: facts.review_kickoff(con, view("review_events"), PERIODS, AS_OF, POLICY, CalendarPolicy()),
-        contracts.DecisionLog: facts.decision_log(con, None, view("actions"), PERIODS, AS_OF, CalendarPolicy()),
+        contracts.DecisionLog: facts.decision_log(con, None, view("actions"), (None, None), PERIODS, AS_OF, CalendarPolicy()),
         contracts.ActionRegister: facts.action_register(con, view("actions"), PERIODS, AS_OF, POLICY),
     }
     found = {contract.artifact: conform(contract, rows) for contract, rows in made.items()}

@@ -33,14 +33,15 @@ KICKOFF: dict[str, Any] = {
     "last_reviewed_at": None, "next_review_at": NOON,
 }  # fmt: skip
 ACTION: dict[str, Any] = {
-    "quarter": "2025-Q4", "action_id": "a", "cycle": None, "agreed_on": NOON.date(), "summary": "s", "owner": "lead",
+    "quarter": "2025-Q4", "action_id": "a", "cycle": None, "decision_id": None, "agreed_on": NOON.date(), "summary": "s", "owner": "lead",
     "due_by": NOON.date(), "related_items": "T1", "status": None, "state": "open", "closed_on": None, "judged_on": NOON.date(),
     "is_close": False, "overdue_days": None, "carry_over_reason": None, "evidence": None,
 }  # fmt: skip
 DECISION: dict[str, Any] = {
     "quarter": "2025-Q4", "decision_id": "d", "kind": "decision", "cycle": None, "decided_on": NOON.date(), "summary": "s",
     "rationale": "r", "decided_by": "director", "severity": None, "related_items": "T1", "expires_on": None, "outcome": None,
-    "judged_on": NOON.date() + 3 * DAY, "actions_due_on": NOON.date() + 3 * DAY, "n_actions": 1,
+    "judged_on": NOON.date() + 3 * DAY, "actions_due_on": NOON.date() + 3 * DAY, "n_actions": 1, "n_items": 1, "n_touched": 1,
+    "touched_on": NOON.date(), "touched_items": "T1",
 }  # fmt: skip
 REPORT, COMPONENT = "report 1 of 2025-Q4", "report 1 of 2025-Q4: data_quality"
 
@@ -284,10 +285,61 @@ def test_a_decision_counts_actions_recorded_in_time_and_its_newest_version(days:
     plain = pa.schema([pa.field(field.name, field.type) for field in arrow_schema(RECORD_FEEDS["actions"])])
     action = {"date": NOON.date() + days * DAY, "action_id": "a", "decision_id": "d", "summary": "s"}
     con.register("actions", pa.Table.from_pylist([action, action | {"action_id": "b", "decision_id": "other"}], schema=plain))
-    made = facts.decision_log(con, decisions, "actions", [period("quarter", "2025-Q4")], NOON + 30 * DAY, CalendarPolicy())
+    made = facts.decision_log(con, decisions, "actions", (None, None), [period("quarter", "2025-Q4")], NOON + 30 * DAY, CalendarPolicy())
     (row,) = made.to_pylist()
     assert (row["summary"], row["n_actions"], row["actions_due_on"]) == ("new", expected, NOON.date() + 3 * DAY)
     assert report.headline_of_decisions(made) == ("decisions", 1, None)
+
+
+@pytest.mark.parametrize(
+    ("day", "judged", "expected"),
+    [(-1, 30, (0, None)), (0, 30, (1, 0)), (2, 30, (1, 2)), (2, 1, (0, None)), (None, 30, (0, None))],
+)
+def test_a_decision_reaches_the_plan_by_what_changed_after_it(day: int | None, judged: int, expected: tuple[int, int | None]) -> None:
+    taken = {"date": NOON.date(), "decision_id": "d", "kind": "decision", "summary": "s", "related_items": "T2, T1"}
+    con, decisions = landed("decisions", taken)
+    move = {"instant": NOON, "plan": "p", "item_id": "T1", "kind": "status", "to_status": "done"}
+    snapshot = {"plan": "p", "kind": "task", "item_id": "T2", "currency": "USD", "status": "todo", "date": NOON.date() - 30 * DAY}
+    for feed, rows in (
+        ("plan_transitions", [] if day is None else [move | {"date": NOON.date() + day * DAY}]),
+        ("plan_items", [snapshot, snapshot | {"date": NOON.date() + 5 * DAY}]),
+    ):
+        plain = pa.schema([pa.field(field.name, field.type) for field in arrow_schema(RECORD_FEEDS[feed])])
+        con.register(feed, pa.Table.from_pylist(rows, schema=plain))
+    plan, cut = ("plan_transitions", "plan_items"), NOON + judged * DAY
+    (row,) = facts.decision_log(con, decisions, None, plan, [period("quarter", "2025-Q4")], cut, CalendarPolicy()).to_pylist()
+    touched = None if expected[1] is None else NOON.date() + expected[1] * DAY
+    assert (row["n_items"], row["n_touched"], row["touched_on"]) == (2, expected[0], touched)
+
+
+def test_a_snapshot_that_differs_is_a_change_and_the_first_of_a_plan_is_none() -> None:
+    taken = {"date": NOON.date(), "decision_id": "d", "kind": "decision", "summary": "s", "related_items": "T1, T2, T3"}
+    con, decisions = landed("decisions", taken)
+    item = {"plan": "p", "kind": "task", "currency": "USD", "status": "todo"}
+    plain = pa.schema([pa.field(field.name, field.type) for field in arrow_schema(RECORD_FEEDS["plan_items"])])
+    rows = [item | {"item_id": name, "date": NOON.date()} for name in ("T1", "T2")]
+    rows += [
+        item | {"item_id": name, "date": NOON.date() + 2 * DAY, "status": said}
+        for name, said in (("T1", "done"), ("T2", "todo"), ("T3", "todo"))
+    ]
+    con.register("plan_items", pa.Table.from_pylist(rows, schema=plain))
+    made = facts.decision_log(con, decisions, None, (None, "plan_items"), [period("quarter", "2025-Q4")], NOON + 9 * DAY, CalendarPolicy())
+    assert [row["touched_items"] for row in made.to_pylist()] == ["T1, T3"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, "pass"),
+        ({"touched_on": NOON.date() + 3 * DAY}, "pass"),
+        ({"touched_on": NOON.date() + 4 * DAY, "judged_on": NOON.date() + 5 * DAY}, "fail"),
+        ({"n_touched": 0, "touched_on": None}, "not_applicable"),
+        ({"n_touched": 0, "touched_on": None, "judged_on": NOON.date() + 4 * DAY}, "fail"),
+        ({"n_items": 0, "n_touched": 0, "touched_on": None}, "unknown"),
+    ],
+)
+def test_decisions_reach_the_plan(change: dict[str, Any], expected: str) -> None:
+    assert outcome(rules.judge_decision_log, table(DecisionLog, DECISION | change), "decision_reaches_the_plan", "d") == expected
 
 
 @pytest.mark.parametrize(

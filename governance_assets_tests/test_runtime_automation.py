@@ -166,6 +166,26 @@ def test_critics_are_rerun_on_the_first_of_the_month() -> None:
     assert {key.to_user_string() for key in asked.asset_selection} >= {"modeling_reality_critic", "allocator_critic", "critic_summary"}
 
 
+@pytest.mark.parametrize(
+    ("name", "instant", "expected"),
+    [
+        ("telemetry_sweep", "2025-10-01T06:00", "2025-07-01"),
+        ("telemetry_sweep", "2025-10-05T06:00", "2025-07-01"),
+        ("telemetry_sweep", "2025-10-02T06:00", None),
+        ("telemetry_sweep", "2025-12-31T06:00", "2025-10-01"),
+        ("post_review_check", "2025-10-11T23:59", "2025-10-01"),
+        ("post_review_check", "2025-10-12T23:59", None),
+        ("quarter_close", "2025-12-31T18:00", "2025-10-01"),
+        ("assessment", "2025-12-26T09:00", "2025-10-01"),
+    ],
+)
+def test_quarters_are_run_at_the_dates_of_the_review(name: str, instant: str, expected: str | None) -> None:
+    moment = dt.datetime.fromisoformat(instant).replace(tzinfo=dt.UTC)
+    asked = defs.get_schedule_def(name)(dg.build_schedule_context(scheduled_execution_time=moment))
+    assert getattr(asked, "partition_key", None) == expected
+    assert expected is None or asked.run_key == f"{name}/{moment.date()}"
+
+
 def test_everything_is_on_from_the_start() -> None:
     repository = defs.get_repository_def()
     assert {schedule.name: schedule.default_status for schedule in repository.schedule_defs} == {
@@ -173,6 +193,7 @@ def test_everything_is_on_from_the_start() -> None:
         "weekly_retraining": dg.DefaultScheduleStatus.RUNNING,
         "interim_critics": dg.DefaultScheduleStatus.RUNNING,
         "issue_review": dg.DefaultScheduleStatus.RUNNING,
+        **dict.fromkeys(("telemetry_sweep", "post_review_check", "quarter_close", "assessment"), dg.DefaultScheduleStatus.RUNNING),
         "hourly_health": dg.DefaultScheduleStatus.RUNNING,
         "nightly_compaction": dg.DefaultScheduleStatus.RUNNING,
         "hourly_seal": dg.DefaultScheduleStatus.RUNNING,

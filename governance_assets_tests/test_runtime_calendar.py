@@ -90,6 +90,9 @@ def test_a_cron_string_ticks_exactly_when_its_rule_says(name: str, policy: Calen
         ("daily_status", "0 9 * * 1-5"),
         ("assessment", "0 9 * 3,6,9,12 L5"),
         ("quarter_close", "0 18 L 3,6,9,12 *"),
+        ("quarter_close_reminder", "0 8 L 3,6,9,12 *"),
+        ("assessment_day_reminder", "0 8 * 3,6,9,12 L5"),
+        ("post_review_check", "59 23 * * *"),
     ],
 )
 def test_the_cron_strings_of_the_inventory(name: str, cron: str) -> None:
@@ -347,7 +350,21 @@ def test_reminders_are_those_asked_for_in_a_span_open_at_its_start() -> None:
         return [event.id for event in reminders(utc(after), utc(until), ids, POLICY)]
 
     assert told("2025-10-10T14:59", "2025-10-10T15:00") == ["plan_update_reminder/2025-10-10"]
-    assert told("2025-10-10T15:00", "2025-10-11T15:00") == []
+    assert told("2025-10-10T15:00", "2025-10-11T07:59") == []
+    assert told("2025-09-25T15:00", "2025-10-02T00:00") == [
+        "assessment_day_reminder/2025-Q3",
+        "plan_update_reminder/2025-09-26",
+        "quarter_close_reminder/2025-Q3",
+        "issue_review_reminder/2025-09-30",
+        "preread_reminder/2025-Q4",
+    ]
+    assert told("2025-10-02T00:00", "2025-10-12T00:00") == [
+        "sweep_reminder/2025-Q4",
+        "plan_update_reminder/2025-10-03",
+        "product_sync_reminder/2025-Q4",
+        "plan_update_reminder/2025-10-10",
+        "post_review_reminder/2025-Q4",
+    ]
     assert told("2025-09-04T00:00", "2025-09-15T00:00") == [
         "assessment_reminder/2025-Q3",
         "plan_update_reminder/2025-09-05",

@@ -16,6 +16,7 @@ FLOW = (
     "issues",
     "milestones",
     "review",
+    "cycle",
     "assessment",
     "model_risk",
     "health",

@@ -24,6 +24,7 @@ from governance_assets.policy.calendar import CalendarPolicy
 from governance_assets.policy.calibration import CalibrationPolicy
 from governance_assets.policy.clock import ClockPolicy
 from governance_assets.policy.critics import CriticsPolicy
+from governance_assets.policy.cycle import CyclePolicy
 from governance_assets.policy.intake import IntakePolicy
 from governance_assets.policy.issues import IssuesPolicy
 from governance_assets.policy.mmm import MmmPolicy
@@ -53,6 +54,7 @@ class Policy(Section):
     registry: RegistryPolicy = Field(default_factory=RegistryPolicy)
     critics: CriticsPolicy = Field(default_factory=CriticsPolicy)
     review: ReviewPolicy = Field(default_factory=ReviewPolicy)
+    cycle: CyclePolicy = Field(default_factory=CyclePolicy)
     assessment: AssessmentPolicy = Field(default_factory=AssessmentPolicy)
     model_risk: ModelRiskPolicy = Field(default_factory=ModelRiskPolicy)
 

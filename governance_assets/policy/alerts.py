@@ -172,9 +172,12 @@ class AlertsPolicy(Section):
         why="an activity that did not take place is as loud as one that failed; how late is the calendar's",
     )
     reminders: tuple[str, ...] = setting(
-        ("plan_update_reminder", "issue_review_reminder", "assessment_reminder"),
+        (
+            *("plan_update_reminder", "issue_review_reminder", "assessment_reminder", "assessment_day_reminder"),
+            *("preread_reminder", "sweep_reminder", "product_sync_reminder", "post_review_reminder", "quarter_close_reminder"),
+        ),
         unit="ids of the calendar",
-        source="C10 C23 C39",
+        source="A08 A10 A13 A16 A17 C10 C23 C38 C39",
         why="these are sent when their time comes; the daily status notes are a habit and need no message",
     )
     max_reminder_age_hours: float = setting(

@@ -78,6 +78,9 @@ class CalendarPolicy(Section):
     product_sync_days: int = setting(3, unit="days", ge=1, le=60, source="A13", why="claims are compared once the sweep is in")
     post_review_days: int = setting(3, unit="days", ge=0, le=60, source="A16", why="decisions reach the roadmap while they are remembered")
     quarter_close_time: TimeOfDay = setting("18:00", unit="UTC time", source="A17", why="end of the last day, with hours left to act")
+    review_reminder_time: TimeOfDay = setting(
+        "08:00", unit="UTC time", source="A08 A10 A13 A16 A17 C38 P", why="on the day itself, with the working day left to act"
+    )
     interim_rerun_time: TimeOfDay = setting("06:00", unit="UTC time", source="A40", why="the hour of the telemetry sweep")
 
     backtest_time: TimeOfDay = setting("00:00", unit="UTC time", source="A34 R P", why="the nightly workflow of the origin")

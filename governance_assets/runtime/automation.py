@@ -79,10 +79,13 @@ def grains() -> list[str]:
     return [grain for grain in PERIODIC if of_grain(grain)]
 
 
-_REVIEWS = {"issue_review": "half_month"}
-"""What the calendar holds on a day about the period that has just closed: its id there, and the grain of the artifacts that run.
+_REVIEWS = {
+    "issue_review": "half_month",
+    **dict.fromkeys(("telemetry_sweep", "post_review_check", "quarter_close", "assessment"), "quarter"),
+}
+"""What the calendar holds on a day about a period: its id there, and the grain of the artifacts that run.
 
-One line here gives a further meeting its schedule, on condition that the calendar says which window it ``covers``.
+One line here gives a further meeting its schedule; where the calendar says no window that it ``covers``, it is about the period of its day.
 """
 
 
@@ -110,7 +113,7 @@ def _on_calendar(entry: calendar.Schedule, grain: str) -> dg.ScheduleDefinition:
             return dg.SkipReason(f"{entry.name} is not due on {day}")
         covered = entry.covers(day)[0] if entry.covers else day
         key = period_of(grain, covered)
-        return dg.RunRequest(run_key=f"{entry.id}/{key}", partition_key=to_dagster(grain, key), tags={ORIGIN_TAG: "schedule"})
+        return dg.RunRequest(run_key=f"{entry.id}/{day}", partition_key=to_dagster(grain, key), tags={ORIGIN_TAG: "schedule"})
 
     return due
 

@@ -7,7 +7,7 @@ the clock (``runtime/clock.py``) or what runs when a date comes (``runtime/autom
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -248,6 +248,20 @@ def _quarterly(policy: CalendarPolicy) -> tuple[Schedule, ...]:
             is_due=lambda day: due_dates.is_sweep_day(day, policy),
             inventory_ids=("A10", "A11"),
             is_gated=True,
+            covers=lambda day: _reviewed(day, policy),
+        ),
+        *_review_reminders(policy),
+        Schedule(
+            id="post_review_check",
+            name="Actions and plan checked after the review",
+            kind="job",
+            cadence="quarterly",
+            time=policy.day_end,
+            cron_days="* * *",
+            is_due=lambda day: due_dates.review_of(day, lambda key: _post_review_day(key, policy)) is not None,
+            inventory_ids=("A16",),
+            is_gated=True,
+            key=quarter_of,
         ),
         Schedule(
             id="assessment_reminder",
@@ -286,6 +300,53 @@ def _quarterly(policy: CalendarPolicy) -> tuple[Schedule, ...]:
             key=quarter_of,
         ),
     )
+
+
+def _review_reminders(policy: CalendarPolicy) -> Iterator[Schedule]:
+    """A reminder on the day of each deadline round the review, of the quarter's close, and of the assessment."""
+
+    def reminder(id: str, name: str, day_of: Callable[[str], dt.date], cron_days: str, *ids: str) -> Schedule:
+        return Schedule(
+            id=id,
+            name=name,
+            kind="reminder",
+            cadence="quarterly",
+            time=policy.review_reminder_time,
+            cron_days=cron_days,
+            is_due=lambda day: due_dates.review_of(day, day_of) is not None,
+            inventory_ids=ids,
+            is_gated=cron_days == _EVERY_DAY,
+            key=lambda day: str(due_dates.review_of(day, day_of)),
+        )
+
+    def before(due: Callable[[dt.datetime, CalendarPolicy], dt.datetime]) -> Callable[[str], dt.date]:
+        return lambda quarter: utc_day(due(due_dates.kickoff(quarter, policy), policy))
+
+    yield reminder("preread_reminder", "Pre-read of the review is due today", before(due_dates.preread_due), _EVERY_DAY, "A08", "A53")
+    yield reminder("sweep_reminder", "Telemetry sweep is due today", before(due_dates.sweep_due), _EVERY_DAY, "A10", "A12")
+    yield reminder("product_sync_reminder", "Claims against models are due today", before(due_dates.product_sync_due), _EVERY_DAY, "A13")
+    yield reminder(
+        "post_review_reminder", "Actions and plan are due today", lambda quarter: _post_review_day(quarter, policy), _EVERY_DAY, "A16"
+    )
+    yield reminder(
+        "quarter_close_reminder", "The quarter closes today", lambda quarter: quarter_end(quarter) - DAY, "L 3,6,9,12 *", "A17", "A18"
+    )
+    yield reminder("assessment_day_reminder", "The assessment is presented today", due_dates.last_friday, "* 3,6,9,12 L5", "C38")
+
+
+_EVERY_DAY = "* * *"
+
+
+def _post_review_day(quarter: str, policy: CalendarPolicy) -> dt.date:
+    return utc_day(due_dates.post_review_due(due_dates.kickoff(quarter, policy), policy))
+
+
+def _reviewed(day: dt.date, policy: CalendarPolicy) -> tuple[dt.date, dt.date]:
+    """The quarter that the review swept for on ``day`` looks back on."""
+    here = quarter_of(day)
+    swept = [quarter for quarter in (here, next_quarter(here)) if day in due_dates.sweep_days(due_dates.kickoff(quarter, policy), policy)]
+    back = previous_quarter(swept[0])
+    return quarter_start(back), quarter_end(back)
 
 
 # What belongs to the cycle of one quarter

@@ -7,6 +7,7 @@ numbers of a rule (``policy/``), periods as such (``runtime/periods.py``) or the
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from governance_assets.policy import CalendarPolicy
@@ -96,6 +97,12 @@ def is_sweep_day(day: dt.date, policy: CalendarPolicy) -> bool:
     """Whether the sweep of any review is run on ``day``, which may lie in the quarter before it."""
     here = quarter_of(day)
     return any(day in sweep_days(kickoff(quarter, policy), policy) for quarter in (here, next_quarter(here)))
+
+
+def review_of(day: dt.date, is_day: Callable[[str], dt.date]) -> str | None:
+    """The quarter whose review has ``day`` as the date ``is_day`` gives; dates of a review may lie in the quarter before it."""
+    here = quarter_of(day)
+    return next((quarter for quarter in (here, next_quarter(here)) if is_day(quarter) == day), None)
 
 
 def oldest_telemetry(begins: dt.datetime, policy: CalendarPolicy) -> dt.datetime:

@@ -26,6 +26,14 @@ def action_register(run: Run, policy: ReviewPolicy, actions: LandedPast) -> pa.T
 
 
 @artifact(contracts.DecisionLog, judge=rules.judge_decision_log, headline=report.headline_of_decisions)
-def decision_log(run: Run, calendar: CalendarPolicy, decisions: LandedPast, actions: LandedPast) -> pa.Table:
+def decision_log(
+    run: Run,
+    calendar: CalendarPolicy,
+    decisions: LandedPast,
+    actions: LandedPast,
+    plan_transitions: LandedPast,
+    plan_items: LandedPast,
+) -> pa.Table:
     """One row is one decision taken in the quarter."""
-    return facts.decision_log(run.connection, decisions.if_any, actions.if_any, run.periods, run.as_of, calendar)
+    plan = plan_transitions.if_any, plan_items.if_any
+    return facts.decision_log(run.connection, decisions.if_any, actions.if_any, plan, run.periods, run.as_of, calendar)

@@ -181,7 +181,18 @@ def action_register(
             if is_closed and (closed_on or row["date"]) < utc_day(period.start):
                 continue
             late = None if row["due_by"] is None or is_closed else (judged_on - row["due_by"]).days
-            copied = ("action_id", "cycle", "summary", "owner", "due_by", "related_items", "status", "carry_over_reason", "evidence")
+            copied = (
+                "action_id",
+                "cycle",
+                "decision_id",
+                "summary",
+                "owner",
+                "due_by",
+                "related_items",
+                "status",
+                "carry_over_reason",
+                "evidence",
+            )
             rows.append(
                 {column: row[column] for column in copied}
                 | {
@@ -204,11 +215,16 @@ def decision_log(
     con: duckdb.DuckDBPyConnection,
     decisions: str | None,
     actions: str | None,
+    plan: tuple[str | None, str | None],
     periods: Sequence[Period],
     as_of: dt.datetime,
     calendar: CalendarPolicy,
 ) -> pa.Table:
-    """Every decision that was taken in an asked quarter, in its newest version, with the actions that follow from it."""
+    """Every decision that was taken in an asked quarter, in its newest version, with the actions and changes of the plan that follow.
+
+    ``plan`` is the views of the plan's transitions and of its snapshots.
+    """
+    changes = _changes(con, *plan)
     versions = sorted(_rows(con, decisions), key=lambda row: (row["as_of"] or row["date"], row["date"]))
     promised = _rows(con, actions)
     rows = []
@@ -221,6 +237,10 @@ def decision_log(
                 continue
             due_on = utc_day(due_dates.post_review_due(due_dates.at(taken_on, calendar.day_end), calendar))
             known = {one["action_id"] for one in promised if one["decision_id"] == name and one["date"] <= min(due_on, judged_on)}
+            named = _listed(row["related_items"])
+            touched = {
+                item: min(days) for item in named if (days := [day for day in changes.get(item, ()) if taken_on <= day <= judged_on])
+            }
             copied = ("kind", "cycle", "summary", "rationale", "decided_by", "severity", "related_items", "expires_on", "outcome")
             rows.append(
                 {column: row[column] for column in copied}
@@ -231,9 +251,43 @@ def decision_log(
                     "judged_on": judged_on,
                     "actions_due_on": due_on,
                     "n_actions": len(known),
+                    "n_items": len(named),
+                    "n_touched": len(touched),
+                    "touched_on": min(touched.values(), default=None),
+                    "touched_items": ", ".join(sorted(touched)),
                 }
             )
     return pa.Table.from_pylist(rows, schema=arrow_schema(DecisionLog))
+
+
+def _listed(text: str | None) -> list[str]:
+    """The names in a text that separates them by commas, each once."""
+    return sorted({name for each in (text or "").split(",") if (name := each.strip())})
+
+
+_STATED = ("title", "status", "phase_id", "owner", "priority", "planned_start", "planned_end", "estimated_cost", "dependencies")
+
+
+def _changes(con: duckdb.DuckDBPyConnection, transitions: str | None, snapshots: str | None) -> dict[str, set[dt.date]]:
+    """The days on which each item of the plan changed: by its transitions, and where two of its snapshots in a row differ."""
+    found: dict[str, set[dt.date]] = {}
+    if transitions is not None:
+        for item, day in con.execute(f"SELECT DISTINCT item_id, date FROM {transitions} WHERE kind <> 'removed'").fetchall():
+            found.setdefault(item, set()).add(day)
+    if snapshots is not None:
+        told = f"hash({', '.join(_STATED)})"
+        query = f"""
+            WITH told AS (SELECT plan, item_id, date, {told} AS told FROM {snapshots} WHERE item_id IS NOT NULL),
+            first AS (SELECT plan, min(date) AS first FROM told GROUP BY plan),
+            moved AS (
+                SELECT plan, item_id, date, told, lag(told) OVER (PARTITION BY plan, item_id ORDER BY date, told) AS before FROM told
+            )
+            SELECT DISTINCT item_id, date FROM moved JOIN first USING (plan)
+            WHERE (before IS NULL AND date > first) OR before <> told
+        """
+        for item, day in con.execute(query).fetchall():
+            found.setdefault(item, set()).add(day)
+    return found
 
 
 def _rows(con: duckdb.DuckDBPyConnection, view: str | None) -> list[Row]:

@@ -13,13 +13,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from governance_assets.pages.icalendar import Entry, calendar_file
+
 Row = dict[str, Any]
 Tables = Mapping[str, pa.Table]
 
 BUNDLE = "reviews/modeling_meta.json"
 SCHEMA = "reviews/modeling_meta.schema.json"
 CALENDAR = "reviews/kickoffs.ics"
-_OCTETS = 75
 _INTRO = (
     "The quarterly review: every variance report with its risk score and what it rests on, the kickoff against the first full week of the "
     "quarter, and every action that was promised. A component that a report leaves out is unknown, and the score is then a range."
@@ -196,11 +197,22 @@ def _decision_section(decisions: pa.Table) -> dict[str, Any]:
         "title": "Decisions",
         "text": f"{len(rows)} decisions, the newest first.",
         "table": {
-            "columns": ["decision", "taken", "kind", "what", "role", "why", "items", {"name": "actions", "unit": "actions"}, "outcome"],
+            "columns": [
+                "decision",
+                "taken",
+                "kind",
+                "what",
+                "role",
+                "why",
+                "items",
+                {"name": "actions", "unit": "actions"},
+                "changed in the plan",
+                "outcome",
+            ],
             "rows": [
                 (
                     *(row[name] for name in ("decision_id", "decided_on", "kind", "summary", "decided_by", "rationale")),
-                    *(row[name] for name in ("related_items", "n_actions", "outcome")),
+                    *(row[name] for name in ("related_items", "n_actions", "touched_items", "outcome")),
                 )
                 for row in rows
             ],
@@ -296,41 +308,18 @@ def _instant(moment: dt.datetime | None) -> str | None:
 
 
 def _calendar(kickoffs: pa.Table) -> str:
-    """Every kickoff by RFC 5545: CRLF, texts escaped, lines folded at 75 octets."""
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//governance_assets//review//EN"]
+    entries = []
     for row in sorted(kickoffs.to_pylist(), key=lambda row: (row["starts_at"], row["event"])):
         minutes = row["planned_minutes"] if row["duration_minutes"] is None else row["duration_minutes"]
-        lines += [
-            "BEGIN:VEVENT",
-            f"UID:{_escaped(row['event'])}",
-            f"DTSTAMP:{_stamp(row['created_at'] or row['starts_at'])}",
-            f"DTSTART:{_stamp(row['starts_at'])}",
-            f"DURATION:PT{minutes}M",
-            f"SUMMARY:{_escaped(row['title'] or 'Kickoff of the quarterly review')}",
-            f"DESCRIPTION:{_escaped(row['notes'] or '')}",
-            f"STATUS:{'CANCELLED' if row['status'] == 'cancelled' else 'CONFIRMED'}",
-            "END:VEVENT",
-        ]
-    return "".join(f"{_folded(line)}\r\n" for line in [*lines, "END:VCALENDAR"])
-
-
-def _stamp(moment: dt.datetime) -> str:
-    return moment.astimezone(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
-def _escaped(text: str) -> str:
-    plain = text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
-    return "\\n".join(plain.splitlines())
-
-
-def _folded(line: str) -> str:
-    """``line`` in pieces of at most 75 octets, none of which splits a letter; each further one begins with a blank."""
-    pieces, room = [""], _OCTETS
-    for letter in line:
-        size = len(letter.encode())
-        if size > room:
-            pieces.append("")
-            room = _OCTETS - 1
-        pieces[-1] += letter
-        room -= size
-    return "\r\n ".join(pieces)
+        entries.append(
+            Entry(
+                uid=row["event"],
+                starts_at=row["starts_at"],
+                ends_at=row["starts_at"] + dt.timedelta(minutes=minutes),
+                stamped_at=row["created_at"] or row["starts_at"],
+                title=row["title"] or "Kickoff of the quarterly review",
+                notes=row["notes"] or "",
+                is_cancelled=row["status"] == "cancelled",
+            )
+        )
+    return calendar_file("review", entries)

@@ -131,6 +131,14 @@ DECISION_HAS_ITS_ACTION = Rule(
     unit="actions",
     sources="A15 A16",
 )
+DECISION_REACHES_THE_PLAN = Rule(
+    name="decision_reaches_the_plan",
+    requirement="at least one item of the plan that the decision names was changed after it, within the days allowed",
+    remedy="Update the items in the plan, or name the ones that were changed",
+    severity="warn",
+    unit="items",
+    sources="A16 A42",
+)
 
 
 def judge_variance_bundle(rows: pa.Table, policy: ReviewPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
@@ -257,3 +265,11 @@ def _decision(row: Row) -> Iterator[Finding]:
         yield DECISION_HAS_ITS_ACTION.not_applicable(subject, f"the days allowed are not over: {why}")
     else:
         yield DECISION_HAS_ITS_ACTION.judge(subject, row["n_actions"] > 0, row["n_actions"], 1, why)
+    if not row["n_items"]:
+        yield DECISION_REACHES_THE_PLAN.judge(subject, None, why="it names no item of the plan")
+    elif not row["n_touched"] and row["judged_on"] <= row["actions_due_on"]:
+        yield DECISION_REACHES_THE_PLAN.not_applicable(subject, f"the days allowed are not over: {why}")
+    else:
+        is_prompt = row["touched_on"] is not None and row["touched_on"] <= row["actions_due_on"]
+        first = "none of them changed" if row["touched_on"] is None else f"first on {row['touched_on']}"
+        yield DECISION_REACHES_THE_PLAN.judge(subject, is_prompt, row["n_touched"], 1, f"{first}; {why}")

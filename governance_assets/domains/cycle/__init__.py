@@ -1,0 +1,1 @@
+"""Cycle: is each quarter's review prepared, held and followed up, by evidence?"""
