@@ -17,7 +17,8 @@ from governance_assets.runtime import calendar
 from governance_assets.runtime.alerts.sensors import alert_sensors
 from governance_assets.runtime.artifact import DECLARATIONS, Declaration
 from governance_assets.runtime.fetching import fetch_jobs, fetch_schedules, records_of_fetches
-from governance_assets.runtime.inputs import grain_of, recorded_inputs, used_by
+from governance_assets.runtime.history import Head, History
+from governance_assets.runtime.inputs import Landed, View, grain_of, head_inputs, recorded_inputs, used_by
 from governance_assets.runtime.ledger import Input, inputs_text, sha256
 from governance_assets.runtime.partitions import FIRST, PARTITIONS, to_dagster
 from governance_assets.runtime.periods import (
@@ -287,18 +288,40 @@ def next_work(workspace: Workspace, *, judged_by: str | None = None, tried: Coll
     that read the past of others follow for the periods that lie later. ``judged_by`` is as for ``stale``; work with a digest
     that is among ``tried`` is left out.
     """
+    known = _Known(workspace.history)
     for grain in PERIODIC:
         declared = of_grain(grain)
         roots = [declaration for declaration in declared if not _peers(declaration)]
         for group in (roots, [declaration for declaration in declared if declaration not in roots]):
-            if work := [one for one in _work(workspace, grain, group, judged_by) if one.digest not in tried]:
+            if work := [one for one in _work(workspace, known, grain, group, judged_by) if one.digest not in tried]:
                 return work
     return []
 
 
-def _work(workspace: Workspace, grain: str, group: Sequence[Declaration], judged_by: str | None) -> list[Work]:
-    expected = [expected_inputs(workspace, declaration) for declaration in group]
-    found = {key for one, inputs in zip(group, expected, strict=True) for key in _stale(workspace, one, inputs, judged_by)}
+class _Known:
+    """What is recorded, read once for all that is asked about one state of the history."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._heads = history.heads_by_artifact()
+        self._landed: dict[str, list[tuple[str, Input]]] = {}
+
+    def heads(self, artifact: str) -> Mapping[str, Head]:
+        """The newest revision of each partition of an artifact."""
+        return self._heads.get(artifact, {})
+
+    def inputs(self, name: str, kind: type[View]) -> list[tuple[str, Input]]:
+        """Everything recorded that an input of this name and kind can hand in, each with its partition."""
+        if not issubclass(kind, Landed):
+            return head_inputs(self.heads(name), name)
+        if name not in self._landed:
+            self._landed[name] = recorded_inputs(self._history, name, kind)
+        return self._landed[name]
+
+
+def _work(workspace: Workspace, known: _Known, grain: str, group: Sequence[Declaration], judged_by: str | None) -> list[Work]:
+    expected = [_expected(workspace, known, declaration) for declaration in group]
+    found = {key for one, inputs in zip(group, expected, strict=True) for key in _stale(known.heads(one.name), one, inputs, judged_by)}
     return [
         Work(
             grain,
@@ -335,11 +358,11 @@ def stale(workspace: Workspace, declaration: Declaration, *, judged_by: str | No
 
     With ``judged_by`` (a policy digest) one that was judged by another policy, or made by other code, is stale as well.
     """
-    return _stale(workspace, declaration, expected_inputs(workspace, declaration), judged_by)
+    known = _Known(workspace.history)
+    return _stale(known.heads(declaration.name), declaration, _expected(workspace, known, declaration), judged_by)
 
 
-def _stale(workspace: Workspace, declaration: Declaration, expected: Mapping[str, str], judged_by: str | None) -> list[str]:
-    heads = workspace.history.heads(declaration.name)
+def _stale(heads: Mapping[str, Head], declaration: Declaration, expected: Mapping[str, str], judged_by: str | None) -> list[str]:
     code = code_version(declaration.contract.domain())
     found = []
     for key, inputs in sorted(expected.items()):
@@ -370,16 +393,22 @@ def _reads(declaration: Declaration, name: str) -> bool:
 
 def expected_inputs(workspace: Workspace, declaration: Declaration) -> dict[str, str]:
     """For every partition that there ought to be, the inputs a computation would use now, as the ledger writes them."""
+    return _expected(workspace, _Known(workspace.history), declaration)
+
+
+def _expected(workspace: Workspace, known: _Known, declaration: Declaration) -> dict[str, str]:
     grain = declaration.contract.grain
-    recorded = {name: recorded_inputs(workspace.history, name, kind) for name, kind in declaration.inputs.items()}
-    found: dict[str, set[Input]] = {key: set() for key in _periods(workspace, declaration, recorded)}
+    recorded = {name: known.inputs(name, kind) for name, kind in declaration.inputs.items()}
+    found: dict[str, set[Input]] = {key: set() for key in _periods(workspace, known, declaration, recorded)}
     for name, kind in declaration.inputs.items():
         for key, _, used in used_by(kind, grain_of(name, kind), recorded[name], grain, found):
             found[key].add(used)
     return {key: inputs_text(inputs) for key, inputs in found.items()}
 
 
-def _periods(workspace: Workspace, declaration: Declaration, recorded: Mapping[str, Sequence[tuple[str, Input]]]) -> Iterable[str]:
+def _periods(
+    workspace: Workspace, known: _Known, declaration: Declaration, recorded: Mapping[str, Sequence[tuple[str, Input]]]
+) -> Iterable[str]:
     """The partitions that there ought to be, up to the open one.
 
     Of an artifact of weeks these are the weeks that its inputs touch, unless it is declared for quiet weeks too. A half-month or
@@ -390,11 +419,11 @@ def _periods(workspace: Workspace, declaration: Declaration, recorded: Mapping[s
     first, last = FIRST[grain], period_of(grain, workspace.as_of)
     telling = {name: kind for name, kind in declaration.inputs.items() if kind.has_periods}
     if not telling:
-        begin = min([*workspace.history.heads(declaration.name), last_closed(grain, workspace.as_of)])
+        begin = min([*known.heads(declaration.name), last_closed(grain, workspace.as_of)])
         return periods_between(grain, begin, last)
     touched = {
         key for name, kind in telling.items() for source, _ in recorded[name] for key in kind.touches(grain_of(name, kind), source, grain)
     }
-    known = sorted(key for key in touched if first <= key <= last)  # files may hold weeks that are not on the calendar
+    possible = sorted(key for key in touched if first <= key <= last)  # files may hold weeks that are not on the calendar
     has_gaps = grain == "week" and not declaration.in_quiet_weeks
-    return known if has_gaps or not known else periods_between(grain, known[0], last)
+    return possible if has_gaps or not possible else periods_between(grain, possible[0], last)

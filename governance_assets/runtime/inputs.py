@@ -25,7 +25,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from governance_assets.contract import PARTITION_COLUMN, Contract, Grain, registry
-from governance_assets.runtime.history import History, Input
+from governance_assets.runtime.history import Head, History, Input
 from governance_assets.runtime.periods import GRAIN_WORDS, is_finer, overlapping, owner
 
 
@@ -246,7 +246,9 @@ def used_by(
 
 def recorded_inputs(history: History, name: str, kind: type[View]) -> list[tuple[str, Input]]:
     """Everything recorded that an input of this name and kind can hand in, each with its partition."""
-    return list(landed_inputs(history.rows(name), name) if issubclass(kind, Landed) else head_inputs(history, name).items())
+    if issubclass(kind, Landed):
+        return list(landed_inputs(history.rows(name), name))
+    return head_inputs(history.heads(name), name)
 
 
 def landed_inputs(manifest: pa.Table, feed: str) -> Iterator[tuple[str, Input]]:
@@ -260,9 +262,9 @@ def landed_inputs(manifest: pa.Table, feed: str) -> Iterator[tuple[str, Input]]:
                 yield week, Input(feed, file["origin"], 0, digest)
 
 
-def head_inputs(history: History, name: str) -> dict[str, Input]:
-    """Every recorded partition of an artifact, in order, as an input."""
-    return {key: Input(name, key, head.revision, head.content_sha256) for key, head in history.heads(name).items()}
+def head_inputs(heads: Mapping[str, Head], name: str) -> list[tuple[str, Input]]:
+    """Every recorded partition of an artifact, by its ``heads``, as an input, each with its key."""
+    return [(key, Input(name, key, head.revision, head.content_sha256)) for key, head in heads.items()]
 
 
 def has_owner(kind: type[View], source: str, grain: str) -> bool:
