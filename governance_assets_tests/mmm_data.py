@@ -31,6 +31,7 @@ def media_table(tenants: int = 1, weeks: int = WEEKS, noise: float = 0.03) -> pa
             "name": pa.array([row[3] for row in rows]),
             "value": pa.array([row[4] for row in rows]),
             "unit": pa.array(["EUR"] * len(rows)),
+            "sign": pa.array(["-" if row[3] == "price" else None for row in rows], pa.string()),
         }
     )
 

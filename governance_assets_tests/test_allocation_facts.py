@@ -119,7 +119,7 @@ def test_a_free_budget_stops_where_spend_no_longer_pays() -> None:
     ],
 )
 def test_guardrails_make_the_bounds(current: float, largest: float, expected: tuple[float, float, bool]) -> None:
-    lower, upper, keeps = facts.bounds("north", ["tv"], np.array([current]), np.array([largest]), AllocationPolicy())
+    lower, upper, keeps = facts.bounds("north", ["tv"], np.array([current]), np.array([largest]), ["EUR"], AllocationPolicy())
     assert (lower[0], upper[0], bool(keeps[0])) == pytest.approx(expected)
 
 

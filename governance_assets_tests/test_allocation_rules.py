@@ -14,6 +14,7 @@ from governance_assets.policy import AllocationPolicy, PolicyError, policy_from
 
 GOOD: dict[str, Any] = {
     "quarter": "2025-Q3", "tenant": "north", "scenario": "budget+0", "channel": "tv", "is_recommended": True, "budget": 1000.0,
+    "currency": "EUR",
     "horizon_weeks": 13, "current_spend": 1000.0, "lower": 650.0, "upper": 1350.0, "is_frozen": False, "proposed_spend": 1000.0,
     "change": 0.0, "current_response": 2000.0, "proposed_response": 2100.0, "broken_bounds": "", "lift": 0.05, "lift_lower": 0.01,
     "lift_upper": 0.1, "lift_probability": 0.97, "judged_draws": 256, "regret": 0.0, "problem": None,
@@ -31,6 +32,8 @@ GOOD: dict[str, Any] = {
         ("platform_floor_is_kept", {"proposed_spend": 200.0}, "pass"),
         ("platform_floor_is_kept", {"proposed_spend": 200.1}, "pass"),
         ("platform_floor_is_kept", {"proposed_spend": 0.0, "current_spend": 0.0, "change": None}, "not_applicable"),
+        ("platform_floor_is_kept", {"proposed_spend": 0.5, "currency": "scaled"}, "not_applicable"),
+        ("platform_floor_is_kept", {"proposed_spend": 0.5, "currency": None}, "not_applicable"),
         ("lift_is_likely", {"lift_probability": 0.799}, "fail"),
         ("lift_is_likely", {"lift_probability": 0.8}, "pass"),
         ("lift_is_likely", {"lift_probability": 0.801}, "pass"),

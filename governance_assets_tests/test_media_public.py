@@ -21,8 +21,7 @@ from governance_assets_tests.intake_samples import Folder
 from governance_assets_tests.test_sources_media import EXAMPLES
 
 POLICY = MmmPolicy(chains=2, draws=64, kept_draws=128)
-# Spend of the PyMC example is scaled to 1: a floor in currency says nothing of it.
-PLAN = AllocationPolicy(min_platform_spend=0.0, budget_changes=(0.0,))
+PLAN = AllocationPolicy(budget_changes=(0.0,))
 PAID = {
     "pymc_example.csv": ["x1", "x2"],
     "robyn_weekly.csv": ["facebook", "ooh", "print", "search", "tv"],

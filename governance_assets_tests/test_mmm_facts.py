@@ -189,3 +189,29 @@ def test_a_planted_shift_is_told_within_two_weeks_and_says_how_often_the_watch_e
     finding = no_lasting_shift(found, POLICY)
     assert finding.outcome == "fail"
     assert "a false alarm every 200 weeks or rarer" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("improvement", "earlier", "expected"),
+    [
+        (0.2, float("nan"), "first"),
+        (0.2, 0.1901, None),
+        (0.2, 0.19, "moved"),
+        (0.2, 0.2101, "moved"),
+        (0.2, 0.2099, None),
+        (float("nan"), 0.2, None),
+    ],
+)
+def test_a_line_is_posted_when_it_is_the_first_or_has_moved(improvement: float, earlier: float, expected: str | None) -> None:
+    assert facts_backtests._entry("bayes", 26, improvement, earlier, POLICY) == expected
+    assert facts_backtests._entry("ridge", 26, improvement, earlier, POLICY) is None
+    assert facts_backtests._entry("bayes", 12, improvement, earlier, POLICY) is None
+
+
+def test_the_inbox_of_a_tenant_begins_with_its_first_line(whole: pa.Table) -> None:
+    rows = backtested(whole, EVERY[50:60]).to_pylist()
+    posted = {row["week"]: row["inbox"] for row in rows if row["tenant"] == "tenant-0" and row["inbox"]}
+    assert next(iter(sorted(posted.items()))) == (monday(52), "first")
+    assert set(posted.values()) == {"first", "moved"}
+    changes = {row["week"]: row["mae_improvement_change"] for row in rows if row["tenant"] == "tenant-0" and row["engine"] == "bayes"}
+    assert all(abs(changes[week]) >= POLICY.max_improvement_change for week, why in posted.items() if why == "moved")

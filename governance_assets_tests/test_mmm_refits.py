@@ -196,6 +196,24 @@ def test_a_sign_for_one_tenant_wins_over_the_sign_for_all() -> None:
 
 
 @pytest.mark.parametrize(
+    ("declared", "named", "expected"),
+    [(None, (), "not_applicable"), ("-", (), "pass"), ("+", (), "fail"), ("+", (ExpectedSign(name="price", sign="-"),), "pass")],
+)
+def test_a_sign_that_the_telemetry_declares_counts_where_policy_names_none(declared: str | None, named: Any, expected: str) -> None:
+    sure = CONTROL | {"elasticity_lower": -0.2, "elasticity_upper": -0.1, "expected_sign": declared}
+    assert outcome("elasticity_has_its_sign", sure, MmmPolicy(expected_signs=named)) == expected
+
+
+def test_units_and_signs_come_from_the_telemetry() -> None:
+    rows = two_tenants().stability.to_pylist()
+    assert {(row["name"], row["currency"], row["expected_sign"]) for row in rows} == {
+        ("price", None, "-"),
+        ("search", "EUR", None),
+        ("video", "EUR", None),
+    }
+
+
+@pytest.mark.parametrize(
     ("now", "before", "expected"),
     [
         ((1.0, 0.5, 1.5), (-0.1, -0.5, 0.3), True),  # sure now

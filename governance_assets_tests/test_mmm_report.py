@@ -124,5 +124,21 @@ def test_a_page_without_rows_says_so() -> None:
         "Nothing is predicted yet.",
         "No refit is recorded yet.",
         "No contribution is recorded yet.",
+        "No line of a backtest has an improvement yet.",
         "No saved run of another engine is in media_results/; README says how to export one.",
     ]
+
+
+def test_the_inbox_is_shown_and_written_newest_first(tables: dict[str, pa.Table]) -> None:
+    (path,) = report.documents(tables, recorded([]), AS_OF)
+    text = str(report.documents(tables, recorded([]), AS_OF)[path])
+    head, *lines = text.splitlines()
+    assert head == "week,tenant,inbox,mae_improvement,mae_improvement_change,n"
+    assert lines == sorted(lines, key=lambda line: (line.split(",")[0], -ord(line.split(",")[1][-1])), reverse=True)
+    told = tables["mmm_backtest"].filter(pc.is_valid(tables["mmm_backtest"]["inbox"]))
+    assert len(lines) == told.num_rows
+    section = next(one for one in report.page(tables, recorded([]), AS_OF)["sections"] if one["title"] == "Inbox of backtests")
+    assert section["documents"] == [("all entries kept, as CSV", path)]
+    many = pa.concat_tables([told] * 300)
+    assert len(str(report.documents(tables | {"mmm_backtest": many}, recorded([]), AS_OF)[path]).splitlines()) == 1 + 200
+    assert report.documents(tables | {"mmm_backtest": told.slice(0, 0)}, recorded([]), AS_OF) == {}

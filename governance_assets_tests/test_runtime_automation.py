@@ -158,6 +158,14 @@ def test_models_are_retrained_on_the_week_that_has_closed() -> None:
     assert {key.to_user_string() for key in asked.asset_selection} >= {"weekly_retraining", "model_registry", "promotion_decisions"}
 
 
+def test_the_backtest_is_made_again_every_night() -> None:
+    schedule = defs.get_schedule_def("nightly_backtest")
+    assert schedule.cron_schedule == "0 0 * * *"
+    asked = schedule(dg.build_schedule_context(scheduled_execution_time=dt.datetime(2025, 11, 5, tzinfo=dt.UTC)))
+    assert asked.partition_key == "2025-11-03"
+    assert {key.to_user_string() for key in asked.asset_selection} == {"media_predictions", "mmm_backtest"}
+
+
 def test_critics_are_rerun_on_the_first_of_the_month() -> None:
     schedule = defs.get_schedule_def("interim_critics")
     assert schedule.cron_schedule == "0 6 1 * *"
@@ -190,6 +198,7 @@ def test_everything_is_on_from_the_start() -> None:
     repository = defs.get_repository_def()
     assert {schedule.name: schedule.default_status for schedule in repository.schedule_defs} == {
         "nightly_open_week": dg.DefaultScheduleStatus.RUNNING,
+        "nightly_backtest": dg.DefaultScheduleStatus.RUNNING,
         "weekly_retraining": dg.DefaultScheduleStatus.RUNNING,
         "interim_critics": dg.DefaultScheduleStatus.RUNNING,
         "issue_review": dg.DefaultScheduleStatus.RUNNING,

@@ -74,6 +74,18 @@ def test_one_row_a_value_with_its_kind_and_unit(folder: Folder) -> None:
     assert told(intake) == []
 
 
+def test_signs_stand_beside_what_they_are_of(folder: Folder) -> None:
+    entry = ENTRY + "    controls: [price]\n    events: [promo]\n    signs: {price: '-', promo: '+', tv: '+'}\n"
+    intake = media(folder, "2024-01-01,100,5,0,1.5,sale", entry=entry, header=HEADER + ",price,promo")
+    found = {row["name"]: row["sign"] for row in folder.rows(intake, "media_weekly")}
+    assert found == {"sales": None, "tv": "+", "search": None, "price": "-", "promo=sale": "+"}
+    for wrong, what in (("{cost: '-'}", "signs names cost"), ("{tv: up}", "'up'")):
+        record = next(
+            one for one in told(media(folder, "2024-01-01,100,5,0", entry=ENTRY + f"    signs: {wrong}\n")) if one["file"].endswith("yaml")
+        )
+        assert what in record["found"]
+
+
 def test_the_same_table_in_another_format_and_order_is_one_landing(folder: Folder) -> None:
     lines = ["2024-01-01,1,2,3", "2024-01-08,4,5,6"]
     first = media(folder, *lines).manifests["media_weekly"].to_pylist()[0]

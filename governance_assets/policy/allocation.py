@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from governance_assets.policy.base import Section, refuse_repeats, setting
+
+_CURRENCY = re.compile("[A-Z]{3}")
 
 
 class ChannelBounds(Section):
@@ -35,7 +38,11 @@ class AllocationPolicy(Section):
         0.35, unit="fraction", gt=0, lt=1, source="A31 R", why="a larger change of a channel's spend leaves what the data have seen"
     )
     min_platform_spend: float = setting(
-        200.0, unit="currency a week", ge=0, source="A31 R", why="below it a platform no longer learns whom to show what"
+        200.0,
+        unit="currency a week",
+        ge=0,
+        source="A31 R",
+        why="below it a platform no longer learns whom to show what; not for spend in a unit that is no currency, such as scaled",
     )
     max_reach: float = setting(
         1.0, unit="ratio", gt=0, source="P", why="steady spend above the largest week seen is the model's word alone"
@@ -74,6 +81,14 @@ class AllocationPolicy(Section):
     curve_reach: float = setting(
         1.25, unit="ratio", gt=0, source="P", why="a little beyond the largest week, to see where a curve flattens"
     )
+
+    def floor(self, unit: str | None) -> float | None:
+        """The least spend of a platform, where ``unit`` is a currency (three capitals, as in EUR); None for any other unit.
+
+        >>> AllocationPolicy().floor("EUR"), AllocationPolicy().floor("scaled")
+        (200.0, None)
+        """
+        return self.min_platform_spend if unit is not None and _CURRENCY.fullmatch(unit) else None
 
     @model_validator(mode="after")
     def _recommended_is_a_scenario(self) -> AllocationPolicy:

@@ -141,10 +141,12 @@ def _of_domain(name: str, domain: str, cron: str, description: str, *, is_closed
 
 
 def domain_schedules() -> list[dg.ScheduleDefinition]:
-    """The weekly retraining (C81) and the monthly rerun of critics (A40)."""
-    rerun = next(one for one in calendar.schedules(Policy().calendar) if one.id == "interim_critics")
+    """The nightly backtest (A34), the weekly retraining (C81) and the monthly rerun of critics (A40)."""
+    known = {one.id: one for one in calendar.schedules(Policy().calendar)}
+    rerun, nightly = known["interim_critics"], known["mmm_backtest"]
     retrain = "Every Monday at 04:00 UTC: every engine retrained on the week that has closed, and registered as challenger."
     return [
+        _of_domain("nightly_backtest", "mmm", nightly.cron, f"{nightly.name}, {nightly.time} UTC: the open week.", is_closed=False),
         _of_domain("weekly_retraining", "registry", "0 4 * * 1", retrain, is_closed=True),
         _of_domain(rerun.id, "critics", rerun.cron, f"{rerun.name}, {rerun.time} UTC: the open week.", is_closed=False),
     ]

@@ -24,6 +24,7 @@ class BudgetAllocation(
     channel: str = field("Channel whose cost is known")
     is_recommended: bool = field("Whether this is the policy's scenario that is judged")
     budget: float | None = field("Weekly budget of all channels", ge=0, null="the budget is free")
+    currency: str | None = field("Unit of all spend of the channel as declared; scaled, say, where it is no money", null="not declared")
     horizon_weeks: int = field("Weeks the proposal is meant for", unit="weeks", ge=1)
     current_spend: float = field("Mean weekly spend of the recent weeks, in the currency of the tenant", ge=0)
     lower: float = field("Least weekly spend allowed by guardrails and policy", ge=0)

@@ -45,6 +45,7 @@ class Paid:
     current: Floats
     largest: Floats
     exposure_per_cost: Floats
+    currency: tuple[str | None, ...]
 
     def responses(self, spend: Floats, draws: np.ndarray) -> Floats:
         """Weekly response of every channel to steady weekly spend (C,), (draws, C)."""
@@ -57,7 +58,7 @@ class Paid:
 def paid_channels(con: duckdb.DuckDBPyConnection, draws: str, refits: str) -> Iterator[Paid]:
     """Every tenant and refit with channels that money can be moved between, by quarter and tenant."""
     known = con.execute(
-        f"""SELECT quarter, tenant, name, current_spend, largest_spend, exposure_per_cost FROM {refits}
+        f"""SELECT quarter, tenant, name, current_spend, largest_spend, exposure_per_cost, currency FROM {refits}
             WHERE part = 'channel' AND is_paid AND NOT is_left_out AND exposure_per_cost > 0 AND problem IS NULL ORDER BY ALL"""
     ).fetchall()
     for quarter, tenant in sorted({row[:2] for row in known}):
@@ -80,6 +81,7 @@ def paid_channels(con: duckdb.DuckDBPyConnection, draws: str, refits: str) -> It
             current,
             largest,
             rate,
+            tuple(row[4] for row in own),
         )
 
 
@@ -93,7 +95,7 @@ def budget_allocation(con: duckdb.DuckDBPyConnection, draws: str, refits: str, p
 
 
 def _scenario_rows(paid: Paid, policy: AllocationPolicy) -> Iterator[Row]:
-    lower, upper, is_frozen = bounds(paid.tenant, paid.names, paid.current, paid.largest, policy)
+    lower, upper, is_frozen = bounds(paid.tenant, paid.names, paid.current, paid.largest, paid.currency, policy)
     chosen, judged = halves(paid.chain)
     curves = [drawn.taking(chosen).mean_curve(rate) for drawn, rate in zip(paid.draws, paid.exposure_per_cost, strict=True)]
     groups = groups_of(paid.tenant, paid.names, policy)
@@ -121,6 +123,7 @@ def _scenario_rows(paid: Paid, policy: AllocationPolicy) -> Iterator[Row]:
         for place, channel in enumerate(paid.names):
             yield scenario | {
                 "channel": channel,
+                "currency": paid.currency[place],
                 "current_spend": rounded(paid.current[place]),
                 "lower": rounded(lower[place]),
                 "upper": rounded(upper[place]),
@@ -141,7 +144,7 @@ def scenarios(policy: AllocationPolicy) -> Iterator[tuple[str, float | None]]:
 
 
 def bounds(
-    tenant: str, names: Sequence[str], current: Floats, largest: Floats, policy: AllocationPolicy
+    tenant: str, names: Sequence[str], current: Floats, largest: Floats, currency: Sequence[str | None], policy: AllocationPolicy
 ) -> tuple[Floats, Floats, np.ndarray]:
     """Least and most weekly spend of each channel, and whether it keeps what it has.
 
@@ -149,7 +152,7 @@ def bounds(
     exceeds what the data have seen, unless it does already. Bounds of the policy narrow that. A channel whose guardrails leave nothing
     keeps what it has, and the rules tell it.
     """
-    floor = np.where(current > 0, policy.min_platform_spend, 0.0)
+    floor = np.where(current > 0, [policy.floor(unit) or 0.0 for unit in currency], 0.0)
     lower, upper = guarded(current, policy.max_spend_change, floor, np.maximum(largest * policy.max_reach, current))
     for one in policy.bounds:
         for place in [place for place, name in enumerate(names) if name == one.channel and one.tenant in (None, tenant)]:

@@ -95,9 +95,14 @@ def _change_is_small(subject: str, row: Mapping[str, Any], policy: AllocationPol
 def _floor_is_kept(subject: str, row: Mapping[str, Any], policy: AllocationPolicy) -> Finding:
     if not row["current_spend"] and not row["proposed_spend"]:
         return PLATFORM_FLOOR_IS_KEPT.not_applicable(subject, "nothing is spent on it, now or proposed")
-    holds = not below(row["proposed_spend"], policy.min_platform_spend)
+    floor = policy.floor(row["currency"])
+    if floor is None:
+        return PLATFORM_FLOOR_IS_KEPT.not_applicable(
+            subject, f"spend is in {row['currency'] or 'no stated unit'}, and the floor in a currency"
+        )
+    holds = not below(row["proposed_spend"], floor)
     why = "" if holds else f"current spend is {row['current_spend']:g}, and a step may change it by {policy.max_spend_change:.0%} at most"
-    return PLATFORM_FLOOR_IS_KEPT.judge(subject, holds, row["proposed_spend"], policy.min_platform_spend, why)
+    return PLATFORM_FLOOR_IS_KEPT.judge(subject, holds, row["proposed_spend"], floor, why)
 
 
 def _lift_is_likely(tenant: str, row: Mapping[str, Any], policy: AllocationPolicy) -> Finding:

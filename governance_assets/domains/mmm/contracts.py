@@ -109,6 +109,11 @@ class MmmBacktest(
     mae_improvement_change: float | None = field(
         "That less the same figure a week earlier", unit="fraction", null="either of the two is missing"
     )
+    inbox: Literal["first", "moved"] | None = field(
+        "Judged engine and window: the line is told because it is the first with an improvement, or because that moved by the policy's "
+        "limit or more",
+        null="another engine or window, or nothing to tell",
+    )
     least_mape_ratio: float | None = field(
         "MAPE of a baseline over that of the engine, of the baseline that comes closest",
         ge=0,
@@ -206,6 +211,8 @@ class RefitStability(
     train_weeks: int = field("Weeks it was fitted to", unit="weeks", ge=0)
     is_left_out: bool = field("Whether the refit has no estimate of it: it never varied, or is no longer in the telemetry")
     is_paid: bool = field("Whether the channel's cost is known")
+    currency: str | None = field("Unit of its cost as declared; scaled, say, where it is no money", null="a control, or without cost")
+    expected_sign: str | None = field("Sign, + or -, that media.yaml declares for its effect", null="it declares none")
     spend: float | None = field("Cost of all training weeks, in the currency of the tenant", ge=0, null=_NO_COST)
     current_spend: float | None = field("Mean weekly cost of the policy's recent weeks", ge=0, null=_NO_COST)
     largest_spend: float | None = field("Largest weekly cost of the training weeks", ge=0, null=_NO_COST)

@@ -23,6 +23,7 @@ from governance_assets.policy import MmmPolicy
 from governance_assets.stats.arrays import Floats
 from governance_assets.stats.explained_share import fold_spread, r_squared
 from governance_assets.stats.forecast_errors import relative_improvement
+from governance_assets.stats.limits import below
 from governance_assets.stats.rounding import rounded
 from governance_assets.stats.shift_watch import standardised_errors, watch_shifts
 
@@ -86,8 +87,18 @@ def _window_rows(by_engine: Mapping[str, Sequence[Row]], week: dt.date, length: 
             "fold_r2_std": rounded(fold_spread(*_pair(cases.values()), policy.fold_weeks)),
             "mae_improvement": rounded(improvement),
             "mae_improvement_change": rounded(improvement - earlier),
+            "inbox": _entry(engine, length, improvement, earlier, policy),
             "least_mape_ratio": rounded(min((_mape_ratio(here, engine, name) for name in policy.baselines), default=math.nan)),
         }
+
+
+def _entry(engine: str, length: int, improvement: float, earlier: float, policy: MmmPolicy) -> str | None:
+    """Whether a line is posted: the first that has the figure, and any that moved far from the line before."""
+    if engine != policy.judged_engine or length != policy.judged_window or not math.isfinite(improvement):
+        return None
+    if not math.isfinite(earlier):
+        return "first"
+    return None if below(abs(improvement - earlier), policy.max_improvement_change) else "moved"
 
 
 def _cases(rows: Sequence[Row], week: dt.date, length: int) -> dict[dt.date, Row]:

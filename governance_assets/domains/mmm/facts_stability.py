@@ -5,8 +5,9 @@ Belongs here: summaries of recorded draws in contract columns. Does not belong h
 
 from __future__ import annotations
 
+import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -53,7 +54,8 @@ def refit_stability(
     for quarter, tenant, series in sorted(refits(con, media, quarters, policy), key=lambda one: one[:2]) if media is not None else ():
         own = drawn_of(con, draws, quarter, tenant)
         if own.num_rows:
-            found = [_moved(row, newest.get(_subject(row)), policy) for row in _refit_rows(own, series, newest, policy)]
+            meant = declared(con, media, tenant, series.weeks[-1])
+            found = [_moved(row | meant(row), newest.get(_subject(row)), policy) for row in _refit_rows(own, series, newest, policy)]
             newest |= {_subject(row): row for row in found if row["problem"] is None}
             rows += found
     return pa.Table.from_pylist(rows, schema=schema)
@@ -61,6 +63,19 @@ def refit_stability(
 
 def _subject(row: Mapping[str, Any]) -> tuple[str, str, str]:
     return row["tenant"], row["part"], row["name"]
+
+
+def declared(con: duckdb.DuckDBPyConnection, media: str, tenant: str, last: dt.date) -> Callable[[Row], Row]:
+    """What ``media.yaml`` says, up to a week, of a tenant's channel or control: the newest unit of its cost, and the newest sign."""
+    query = f"""SELECT name, arg_max(unit, week) FILTER (series = 'spend'), arg_max(sign, week)
+                FROM {media} WHERE tenant = ? AND week <= ? AND series <> 'target' GROUP BY name"""
+    meant = {name: (unit, sign) for name, unit, sign in con.execute(query, [tenant, last]).fetchall()}
+
+    def of(row: Row) -> Row:
+        unit, sign = meant.get(row["name"], (None, None))
+        return {"currency": unit if row["part"] == "channel" else None, "expected_sign": sign}
+
+    return of
 
 
 def _refit_rows(own: pa.Table, series: MediaSeries, newest: Mapping[tuple[str, str, str], Row], policy: MmmPolicy) -> list[Row]:

@@ -5,7 +5,9 @@ Belongs here: choosing, sorting and wording of recorded figures. Does not belong
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -33,6 +35,10 @@ _RULES = {
 }
 _CONFOUNDING = "Model-implied, assuming no unmeasured confounding."
 _MOST_TENANTS = 6
+_INBOX = ("week", "tenant", "inbox", "mae_improvement", "mae_improvement_change", "n")
+_INBOX_PATH = "mmm/backtest_inbox.csv"
+_KEPT_ENTRIES, _SHOWN_ENTRIES = 200, 20
+"""A34 keeps the last 200 entries."""
 _INTRO = (
     "A media-mix model is worth what it predicts of weeks it has not seen. Every engine is fitted to earlier weeks only and refitted as "
     "weeks come in; its predictions are held against what came true, and against baselines that know nothing of media. A small error "
@@ -51,9 +57,22 @@ def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime)
         _prediction_section(predictions),
         _return_section(tables["refit_stability"]),
         _contribution_section(tables["media_contributions"]),
+        _inbox_section(backtests),
         _saved_section(tables["saved_runs"]),
     ]
     return {"title": "Media mix", "intro": f"{_INTRO}\n\n{reach} As of {as_of.date()}.", "sections": sections}
+
+
+def documents(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime) -> dict[str, str]:
+    """The inbox of backtests as CSV, newest entry first."""
+    entries = _inbox(tables["mmm_backtest"])
+    if not entries:
+        return {}
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(_INBOX)
+    writer.writerows([entry[name] for name in _INBOX] for entry in entries)
+    return {_INBOX_PATH: written.getvalue()}
 
 
 def headline_of_predictions(rows: pa.Table) -> tuple[str, int, None]:
@@ -140,6 +159,30 @@ def _backtest_section(backtests: pa.Table, newest: dt.date | None) -> dict[str, 
 def _backtest_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
     figures = (row[name] for name in ("mae", "rmse", "bias", "crps", "elpd", "wmape", "coverage", "r2", "mae_improvement"))
     return (row["tenant"], _MODELS.get(row["engine"], row["engine"]), row["n"], *figures)
+
+
+def _inbox(backtests: pa.Table) -> list[Mapping[str, Any]]:
+    """The last entries, newest first."""
+    told = backtests.filter(pc.is_valid(backtests["inbox"])).sort_by([("week", "descending"), ("tenant", "ascending")])
+    return list(told.slice(0, _KEPT_ENTRIES).to_pylist())
+
+
+def _inbox_section(backtests: pa.Table) -> dict[str, Any]:
+    entries = _inbox(backtests)
+    if not entries:
+        return {"title": "Inbox of backtests", "text": "No line of a backtest has an improvement yet."}
+    shares = ({"name": name, "unit": "fraction"} for name in ("improvement", "change"))
+    return {
+        "title": "Inbox of backtests",
+        "text": "Every night the backtest is made again. A line is posted when it is a tenant's first, or when the improvement of the MAE "
+        f"over the baseline moved by the policy's limit or more since the line before; the last {_KEPT_ENTRIES} entries are kept.",
+        "table": {
+            "columns": ["week", "tenant", "why", *shares, "weeks"],
+            "rows": [tuple(entry[name] for name in _INBOX) for entry in entries[:_SHOWN_ENTRIES]],
+            "note": f"Shown are the newest {min(len(entries), _SHOWN_ENTRIES)} of {len(entries)} entries.",
+        },
+        "documents": [("all entries kept, as CSV", _INBOX_PATH)],
+    }
 
 
 def _prediction_section(predictions: pa.Table) -> dict[str, Any]:

@@ -170,7 +170,7 @@ CHANNEL_HAS_NOT_VANISHED = Rule(
 ELASTICITY_HAS_ITS_SIGN = Rule(
     name="elasticity_has_its_sign",
     requirement="the interval of the effect does not lie on the wrong side of 0",
-    remedy="Find the driver that moves with it, or correct the expected sign in mmm.expected_signs",
+    remedy="Find the driver that moves with it, or correct the expected sign in media.yaml or mmm.expected_signs",
     sources="A27",
 )
 
@@ -354,9 +354,9 @@ def _has_its_sign(row: Mapping[str, Any], policy: MmmPolicy) -> Finding:
     """Channels by the multiple that no prior holds to a sign, controls by their effect where a sign is expected."""
     subject = _named(row)
     signs = {one.tenant: one.sign for one in policy.expected_signs if one.name == row["name"]}
-    sign = signs.get(row["tenant"], signs.get(None, "+" if row["part"] == "channel" else None))
+    sign = signs.get(row["tenant"], signs.get(None, row["expected_sign"] or ("+" if row["part"] == "channel" else None)))
     if sign is None:
-        return ELASTICITY_HAS_ITS_SIGN.not_applicable(subject, "mmm.expected_signs names no sign for it")
+        return ELASTICITY_HAS_ITS_SIGN.not_applicable(subject, "neither media.yaml nor mmm.expected_signs names a sign for it")
     names = ("multiple", "elasticity") if row["part"] == "channel" else ("elasticity",)
     known = [name for name in names if row[name] is not None]
     if not known:

@@ -55,6 +55,7 @@ LANDED: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("name", pa.string()),
         ("value", pa.float64()),
         ("unit", pa.string()),
+        ("sign", pa.string()),
     ),
     **{feed: tuple((column.name, column.type) for column in arrow_schema(row)) for feed, row in RECORD_FEEDS.items()},
 }

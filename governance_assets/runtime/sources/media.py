@@ -49,6 +49,7 @@ class Series:
     column: str
     unit: str
     values: Values
+    sign: str | None = None
 
 
 @dataclass
@@ -183,6 +184,8 @@ def _series(lines: Lines, columns: Mapping[str, pa.ChunkedArray], entry: MediaEn
         series += [_numeric(lines, columns, kind, name, column, unit) for name, column in named.items()]
     for name, column in entry.events.items():
         series += _levels(columns[column], name, column) or [_numeric(lines, columns, "event", name, column, _AS_GIVEN)]
+    for each in series[1:]:
+        each.sign = entry.sign(each.name)
     return series
 
 
@@ -305,6 +308,7 @@ def _long(lines: Lines, tenants: npt.NDArray[np.object_], weeks: Numbers, series
                     "name": pa.repeat(each.name, len(first)),
                     "value": pa.array(values, pa.float64()),
                     "unit": pa.repeat(each.unit, len(first)),
+                    "sign": pa.repeat(pa.scalar(each.sign, pa.string()), len(first)),
                 }
             )
         )

@@ -32,6 +32,7 @@ def _named(value: Any) -> Any:
 
 Columns = Annotated[dict[Text, Text], BeforeValidator(_named)]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Sign = Literal["+", "-"]
 
 
 class Target(BaseModel):
@@ -62,6 +63,7 @@ class MediaEntry(BaseModel):
     impressions: Columns = {}
     controls: Columns = {}
     events: Columns = {}
+    signs: dict[Text, Sign] = {}
 
     @model_validator(mode="after")
     def _has_one_tenant(self) -> MediaEntry:
@@ -71,7 +73,13 @@ class MediaEntry(BaseModel):
             raise ValueError("sum_to adds up the tenants of a tenant_column, and there is none")
         if self.grain == "day" and self.week_starts != "monday":
             raise ValueError("days are summed to weeks that start on a Monday; leave week_starts out")
+        if unknown := sorted(self.signs.keys() - {*self.spend, *self.impressions, *self.controls, *self.events}):
+            raise ValueError(f"signs names {', '.join(unknown)}, which is no channel, control or event of the entry")
         return self
+
+    def sign(self, name: str) -> Sign | None:
+        """The sign that the effect of a channel, control or event must have; the words of an event share that of its column."""
+        return self.signs.get(name, self.signs.get(name.partition("=")[0]))
 
     def meaning(self) -> str:
         """Everything that it says of a row, as one text: the same bytes under another meaning are other rows."""
