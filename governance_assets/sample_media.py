@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from governance_assets.stats.media_curves import adstock, carryover_weights, logistic
 
-FIRST_WEEK = dt.date(2023, 10, 9)
+FIRST_WEEK = dt.date(2024, 1, 8)
 WEEKS = 104
 CURRENCY = "EUR"
 CARRYOVER_WEEKS = 8

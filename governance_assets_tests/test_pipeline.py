@@ -83,7 +83,7 @@ def test_each_model_gets_the_verdict_that_was_planted(governed: Governed) -> Non
     rows = governed.sql(
         """SELECT model_id, verdict, status FROM calibration_metrics
            WHERE metric = 'interval_coverage_80' AND "window" = 'trailing_26' AND stratum = 'overall' AND average = 'micro'
-             AND evaluation_set = 'all' AND forecast_type = 'quantile' AND week = '2025-09-29'"""
+             AND evaluation_set = 'all' AND forecast_type = 'quantile' AND week = '2025-12-29'"""
     )
     found = {row["model_id"]: (row["verdict"], row["status"]) for row in rows}
     assert found["atlas"] == ("pass", "well_calibrated")
@@ -95,7 +95,7 @@ def test_measured_coverages_agree_with_the_truth_within_their_intervals(governed
     rows = governed.sql(
         """SELECT model_id, metric, value, lower, upper FROM calibration_metrics
            WHERE metric LIKE 'interval_coverage_%' AND "window" = 'since_start' AND stratum = 'overall' AND average = 'micro'
-             AND evaluation_set = 'all' AND forecast_type = 'quantile' AND week = '2025-09-29' AND model_id IN ('atlas', 'boreas')"""
+             AND evaluation_set = 'all' AND forecast_type = 'quantile' AND week = '2025-12-29' AND model_id IN ('atlas', 'boreas')"""
     )
     assert len(rows) == 8
     for row in rows:
@@ -122,7 +122,7 @@ def test_the_drift_is_found_after_it_began_and_never_before(governed: Governed) 
 def test_the_release_gate_opens_for_the_calibrated_model_only(governed: Governed) -> None:
     rows = governed.sql(
         """SELECT subject, bool_and(outcome = 'pass') AS is_open FROM findings
-           WHERE is_current AND artifact = 'calibration_metrics' AND partition_key = '2025-09-29' AND rule LIKE '%allows_release'
+           WHERE is_current AND artifact = 'calibration_metrics' AND partition_key = '2025-12-29' AND rule LIKE '%allows_release'
              AND subject LIKE '%(quantile), all' GROUP BY subject"""
     )
     found = {row["subject"].split(" ")[0]: row["is_open"] for row in rows}
@@ -143,7 +143,7 @@ def test_exactly_the_planted_rows_and_files_are_refused(governed: Governed) -> N
 def test_what_is_planted_in_the_governed_files_is_found(governed: Governed) -> None:
     planted = TRUTH["governed"]
     failed = governed.sql(
-        """SELECT rule, subject, message FROM findings WHERE is_current AND outcome = 'fail' AND partition_key = '2025-09-22'
+        """SELECT rule, subject, message FROM findings WHERE is_current AND outcome = 'fail' AND partition_key = '2025-12-22'
            AND artifact IN ('model_registry', 'feature_coverage', 'allocator_critic', 'integrity_suite', 'critic_summary')"""
     )
     by_rule: dict[str, list[str]] = {}
@@ -154,11 +154,11 @@ def test_what_is_planted_in_the_governed_files_is_found(governed: Governed) -> N
     assert by_rule["validation_is_current"] == planted["models_never_validated"]
     silent = next(row["message"] for row in failed if row["rule"] == "critics_have_run")
     assert silent.endswith(": " + ", ".join(planted["critics_that_passed_without_running"]))
-    whole = governed.sql("SELECT available, gaps FROM feature_coverage WHERE category = 'all' AND week = '2025-09-22'")[0]
+    whole = governed.sql("SELECT available, gaps FROM feature_coverage WHERE category = 'all' AND week = '2025-12-22'")[0]
     assert (whole["available"], whole["available"] + whole["gaps"]) == (planted["features"]["available"], planted["features"]["all"])
     runs = governed.sql("SELECT run, first_failure FROM integrity_suite")
     assert {row["run"]: row["first_failure"] for row in runs} == planted["test_runs"]
-    steps = governed.sql("SELECT subject FROM allocator_critic WHERE \"check\" = 'guardrails' AND outcome = 'fail' AND week = '2025-09-22'")
+    steps = governed.sql("SELECT subject FROM allocator_critic WHERE \"check\" = 'guardrails' AND outcome = 'fail' AND week = '2025-12-22'")
     assert [row["subject"] for row in steps] == planted["proposals_with_too_large_a_step"]
 
 
@@ -183,7 +183,7 @@ def test_every_incident_is_listed_and_everything_due_is_recorded(governed: Gover
     assert len(told) > 10
     due = governed.sql("SELECT state, due, count(*) AS n FROM operational_health GROUP BY ALL ORDER BY ALL")
     assert {row["state"] for row in due} <= {"recorded", "not_applicable", "unknown"}
-    assert {row["due"] for row in due if row["state"] == "recorded"} >= {"2025-09-22", "2025-Q3"}
+    assert {row["due"] for row in due if row["state"] == "recorded"} >= {"2025-12-22", "2025-Q4"}
     unrecorded = governed.sql("SELECT artifact_name, reason FROM operational_health WHERE state = 'unknown' ORDER BY artifact_name")
     assert {row["reason"] for row in unrecorded} <= {"nothing is recorded yet"}
 
@@ -221,13 +221,13 @@ def test_a_planted_revision_restates_its_week_and_nothing_earlier(governed: Gove
     """The last test of the file: it changes the telemetry."""
     path = governed.telemetry / "observations" / "zz-correction.csv"
     path.write_text(
-        "target,location,target_end_date,observed,as_of\nweekly_orders,region-01,2025-08-31,99999,2025-10-05\n", encoding="utf-8"
+        "target,location,target_end_date,observed,as_of\nweekly_orders,region-01,2025-11-30,99999,2026-01-04\n", encoding="utf-8"
     )
     before = governed.sql("SELECT max(entry) AS n FROM ledger")[0]["n"]
     governed.run()
     rows = governed.sql(
         f"SELECT partition_key FROM ledger WHERE artifact = 'forecast_scores' AND kind = 'restatement' AND entry > {before}"
     )
-    assert rows == [{"partition_key": "2025-08-25"}]
+    assert rows == [{"partition_key": "2025-11-24"}]
     later = governed.sql(f"SELECT min(partition_key) AS first FROM ledger WHERE artifact = 'calibration_metrics' AND entry > {before}")
-    assert later == [{"first": "2025-08-25"}]
+    assert later == [{"first": "2025-11-24"}]

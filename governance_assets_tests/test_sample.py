@@ -243,7 +243,7 @@ def test_the_cut_delivery_lacks_what_the_truth_says_and_lies_where_alerts_are_se
 
 def test_the_newest_versions_are_the_truth(generated):
     newest: dict[tuple[str, str], tuple[str, str]] = {}
-    for name in ("observations/observations.csv", "observations/revisions-2025-09.csv"):
+    for name in ("observations/observations.csv", "observations/revisions-2025-12.csv"):
         for row in _rows(generated, name):
             key = (row["target_end_date"], row["location"])
             newest[key] = max(newest.get(key, ("", "")), (row["as_of"], row["observed"]))
@@ -255,7 +255,7 @@ def test_the_newest_versions_are_the_truth(generated):
 
 def test_every_revision_is_told(generated):
     first = {(r["target_end_date"], r["location"]): r["observed"] for r in _rows(generated, "observations/observations.csv")}
-    rows = _rows(generated, "observations/revisions-2025-09.csv")
+    rows = _rows(generated, "observations/revisions-2025-12.csv")
     told = {(r["target_end_date"], r["location"]): (r["first"], r["revised"]) for r in generated.truth["revisions"]}
     filed = {key: (first.get(key), r["observed"]) for r in rows if (key := (r["target_end_date"], r["location"]))}
     assert told == {key: (before and float(before), float(after)) for key, (before, after) in filed.items()}
@@ -379,3 +379,72 @@ def test_a_skeleton_has_a_header_for_every_feed_and_overwrites_nothing(tmp_path)
     with pytest.raises(OccupiedFolder, match="governance.yaml"):
         write_texts(tmp_path, skeleton())
     assert not (tmp_path / "README.md").exists()
+
+
+def _planned(generated: sample.Sample, day: str) -> dict[str, dict]:
+    rows = generated.tables["plan/renewal/snapshots.parquet"].to_pylist()
+    return {row["item_id"]: row for row in rows if row["kind"] == "stage" and str(row["date"]) == day}
+
+
+def test_the_plan_is_what_the_truth_says(generated):
+    truth, changes = generated.truth["plan"], _rows(generated, "plan/renewal/transitions.csv")
+    last = _planned(generated, "2026-01-02")
+    assert (len(last), len(changes)) == (truth["stages"], truth["transitions"])
+    assert sum(row["status"] == "Done" for row in last.values()) == truth["done"]
+    pairs = {(row["from_status"], row["to_status"]): set() for row in changes}
+    for row in changes:
+        pairs[row["from_status"], row["to_status"]].add(row["item_id"])
+    assert pairs["Todo", "Done"] == set(truth["skipped"])
+    assert pairs["In Progress", "Todo"] == set(truth["set_back"])
+    assert pairs["Done", "In Progress"] == set(truth["reopened_after_done"])
+    for day, late in truth["late_at_quarter_ends"].items():
+        found = [code for code, row in _planned(generated, day).items() if str(row["planned_end"]) <= day and row["status"] != "Done"]
+        assert found == late, day
+
+
+def test_snapshots_of_the_plan_have_what_its_changes_leave(generated):
+    changes = sorted(_rows(generated, "plan/renewal/transitions.csv"), key=lambda row: row["at"])
+    days = sorted({str(row["date"]) for row in generated.tables["plan/renewal/snapshots.parquet"].to_pylist()})
+    for day in days:
+        left = {row["item_id"]: row["to_status"] for row in changes if row["at"][:10] <= day}
+        found = {code: row["status"] for code, row in _planned(generated, day).items()}
+        assert found == {code: status for code, status in left.items() if status}, day
+
+
+def test_what_was_spent_is_booked_once(generated):
+    booked = sum(int(row["amount"]) for row in _rows(generated, "costs/renewal/entries.csv") if row["kind"] == "realised")
+    assert booked == sum(row["realised_cost"] or 0 for row in _planned(generated, "2026-01-02").values())
+
+
+def test_issues_are_open_and_late_as_the_truth_says(generated):
+    truth, policy = generated.truth["issues"], Policy().issues
+    events = sorted(_rows(generated, "issues/tracker/events.csv"), key=lambda row: row["at"])
+    assert len(events) == truth["events"]
+    lives: dict[str, list[dict[str, str]]] = {}
+    for row in events:
+        lives.setdefault(row["issue_id"], []).append(row)
+    assert len(lives) == truth["issues"]
+    late = []
+    for name, life in lives.items():
+        hours, since = 0.0, None
+        for row in life:
+            at = dt.datetime.fromisoformat(row["at"])
+            if row["event"] in ("opened", "reopened"):
+                since = at
+            elif row["event"] == "closed" and since:
+                hours, since = hours + (at - since).total_seconds() / 3600, None
+        if since:
+            hours += (sample.AS_OF - since).total_seconds() / 3600
+        if hours > policy.level(life[0]["severity"]).hours:
+            late.append(name)
+        assert (since is not None) == (name in truth["open_at_the_end"])
+    assert late == truth["beyond_their_level"]
+
+
+def test_the_year_is_small_and_names_roles_only(generated):
+    names = ("plan/", "costs/", "commits/", "milestones/", "evidence/", "runs/", "issues/", "risks/", "signals/", "reviews/")
+    files = [path for path in COMMITTED.rglob("*") if str(path.relative_to(COMMITTED)).startswith(names)]
+    assert len({str(path.relative_to(COMMITTED)).split("/")[0] for path in files}) == len(names)
+    assert sum(path.stat().st_size for path in files if path.is_file()) < 100_000
+    roles = {row["owner"] for row in _planned(generated, "2026-01-02").values()}
+    assert roles <= {"programme_owner", "modelling_lead", "data_quality", "director", "architect", "coordination", "product_operations"}
