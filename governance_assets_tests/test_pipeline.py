@@ -43,8 +43,6 @@ _REGISTERED = (
     *("modeling_reality_critic", "critic_summary", "repository_sync"),
 )
 """The registry and what reads it: they have one week more, in which the sample's models were registered."""
-_QUARTERLY = ("media_draws", "media_contributions", "refit_stability", "budget_allocation", "response_curves")
-"""Artifacts of quarters that the sample has telemetry for; it has none of issues, reviews and assessments yet."""
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +67,13 @@ def test_every_week_of_every_artifact_is_recorded(governed: Governed) -> None:
     found = {row["artifact"]: row["n"] for row in counted}
     grains = {name: one.contract.grain for name, one in DECLARATIONS.items()}
     assert found.keys() <= grains.keys()
-    missing = {name for name in grains.keys() - found.keys() if grains[name] in ("none", "week")}
-    assert {DECLARATIONS[name].contract.domain() for name in missing} <= {"plan"}, "only plans have no telemetry in the sample yet"
+    assert grains.keys() == found.keys()
     weekly = {name: n for name, n in found.items() if grains[name] == "week"}
     assert weekly == {name: 106 if name in _REGISTERED else 105 for name in weekly}
     assert weekly.keys() >= set(_REGISTERED)
     assert {n for name, n in found.items() if grains[name] == "none"} == {1}
-    assert {name for name in _QUARTERLY if found[name] != 9} == set()
+    assert {name: n for name, n in found.items() if grains[name] == "quarter" and n < len(TRUTH["quarters"])} == {}
+    assert {name: n for name, n in found.items() if grains[name] == "half_month" and n < 24} == {}
     assert governed.sql("SELECT count(*) AS n FROM ledger WHERE kind = 'refusal'") == [{"n": 0}]
 
 
@@ -160,6 +158,43 @@ def test_what_is_planted_in_the_governed_files_is_found(governed: Governed) -> N
     assert {row["run"]: row["first_failure"] for row in runs} == planted["test_runs"]
     steps = governed.sql("SELECT subject FROM allocator_critic WHERE \"check\" = 'guardrails' AND outcome = 'fail' AND week = '2025-12-22'")
     assert [row["subject"] for row in steps] == planted["proposals_with_too_large_a_step"]
+
+
+def test_four_quarters_are_decided_as_planted_and_by_the_planted_rule(governed: Governed) -> None:
+    rows = governed.sql("SELECT quarter, decision, rule, gap_class FROM scorecard_360 WHERE quarter LIKE '2025-%' ORDER BY quarter")
+    assert rows == [{name: one[name] for name in ("quarter", "decision", "rule", "gap_class")} for one in TRUTH["quarters"]]
+    assert len({row["decision"] for row in rows}) == 3
+    unknown = governed.sql("SELECT metric FROM assessment_facts WHERE quarter LIKE '2025-%' AND value IS NULL")
+    assert unknown == []
+
+
+def test_what_is_planted_in_the_year_is_found(governed: Governed) -> None:
+    failed = governed.sql(
+        """SELECT artifact, rule, subject, message, partition_key FROM findings WHERE is_current AND outcome = 'fail'
+           AND artifact IN ('plan_moves', 'plan_phases', 'sla_status', 'review_kickoff', 'action_register', 'decision_log',
+                            'variance_bundle', 'risk_matrix')"""
+    )
+    by_rule: dict[str, list[dict]] = {}
+    for row in failed:
+        by_rule.setdefault(row["rule"], []).append(row)
+    plan, issues, reviews = TRUTH["plan"], TRUTH["issues"], TRUTH["reviews"]
+    moves = (("no_state_is_skipped", "skipped"), ("no_step_back", "set_back"), ("done_stays_done", "reopened_after_done"))
+    for rule, planted in moves:
+        assert [f"({', '.join(plan[planted])})" in row["message"] for row in by_rule[rule]] == [True], rule
+    silent = {dt.date.fromisoformat(day) for day in plan["fridays_without_a_note"]}
+    assert {dt.date.fromisoformat(row["partition_key"]) + dt.timedelta(days=4) for row in by_rule["phase_has_a_note"]} == silent
+    urgent = {row["subject"].removeprefix("tracker:") for row in by_rule["is_not_overdue"] if row["subject"].startswith("tracker:")}
+    overdue = set(issues["beyond_their_level"])
+    assert urgent <= overdue
+    late = governed.sql("SELECT DISTINCT issue_id FROM sla_status WHERE breach_hours IS NOT NULL AND issue_id LIKE 'tracker:%'")
+    assert {row["issue_id"].removeprefix("tracker:") for row in late} == overdue
+    assert {row["partition_key"] for row in by_rule["is_in_the_first_full_week"]} == {reviews["kickoff_outside_the_first_full_week"]}
+    assert {row["subject"] for row in by_rule["action_is_in_time"]} == {reviews["overdue_action"]}
+    assert {row["subject"] for row in by_rule["decision_has_its_action"]} == {reviews["decision_without_action"]}
+    assert {row["partition_key"] for row in by_rule["risk_is_below_escalation"]} == {reviews["report_above_escalation"]}
+    assert {row["partition_key"] for row in by_rule["stated_risk_is_reproduced"]} == {reviews["report_whose_risk_does_not_follow"]}
+    risk = TRUTH["risks"]["without_mitigation"]
+    assert [(row["subject"], row["partition_key"]) for row in by_rule["high_risk_is_mitigated"]] == [(risk["risk"], risk["quarter"])]
 
 
 def test_the_planted_delivery_alerts_in_its_week_and_recovers_in_the_next(governed: Governed) -> None:

@@ -6,8 +6,10 @@ import csv
 import datetime as dt
 import io
 import json
+import shutil
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,9 +18,11 @@ import pytest
 import yaml
 
 from governance_assets import sample, sample_media
+from governance_assets.domains.assessment import facts as assessment
 from governance_assets.domains.intake import facts, rules
 from governance_assets.domains.intake.report import skeleton
 from governance_assets.policy import Policy, policy_from
+from governance_assets.runtime.periods import period
 from governance_assets.runtime.sources.intake import read_telemetry
 from governance_assets.runtime.sources.media_file import read_media_file
 from governance_assets.runtime.telemetry_writer import OccupiedFolder, write_sample, write_texts
@@ -439,6 +443,27 @@ def test_issues_are_open_and_late_as_the_truth_says(generated):
             late.append(name)
         assert (since is not None) == (name in truth["open_at_the_end"])
     assert late == truth["beyond_their_level"]
+
+
+def test_quarters_are_decided_as_planted_whatever_the_models_do(generated, tmp_path):
+    """Without a forecast or a media model: their metrics are unknown here, and the decisions stand without them."""
+    for folder in ("plan", "features", "risks", "signals"):
+        shutil.copytree(COMMITTED / folder, tmp_path / "telemetry" / folder)
+    policy = policy_from(yaml.safe_load((COMMITTED / "governance.yaml").read_text()))
+    intake = read_telemetry(tmp_path / "telemetry", tmp_path / "home", policy.intake)
+    names = ("plan_items", "feature_catalog", "risk_register", "stakeholder_signals")
+    with duckdb.connect() as connection:
+        for name in names:
+            connection.register(name, _landed(intake.manifests[name], tmp_path / "home"))
+        views = dict.fromkeys(("calibration_metrics", "mmm_backtest")) | {name: name for name in names}
+        quarters = [period("quarter", one["quarter"]) for one in generated.truth["quarters"]]
+        found = assessment.assessment_facts(connection, views, quarters, policy.assessment, policy.calibration)
+    unknown = {row["metric"] for row in found.to_pylist() if row["value"] is None}
+    assert unknown == {"out_of_sample_r2", "interval_coverage"}
+    for one in generated.truth["quarters"]:
+        card = assessment.cards(found, policy.assessment)[one["quarter"]]
+        verdict = card.verdict(card.card.alignment.score, card.states)
+        assert (verdict.decision, verdict.rule, list(card.gaps)) == (one["decision"], one["rule"], [one["gap_class"]])
 
 
 def test_the_year_is_small_and_names_roles_only(generated):
