@@ -33,7 +33,9 @@ TOP_LEVEL = {
     "definitions.py",
     "finding.py",
     "sample.py",
+    "sample_cadence.py",
     "sample_media.py",
+    "sample_plan.py",
     "sample_registry.py",
 }
 PACKAGES = {
