@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Outcome = Literal["pass", "fail", "not_applicable", "unknown", "error"]
 Severity = Literal["warn", "error"]
 
+MATCHES_CONTRACT = "matches_contract"
+"""The rule that every artifact has: its rows are as its contract says."""
 OUTCOMES: tuple[Outcome, ...] = ("pass", "fail", "not_applicable", "unknown", "error")
 
 

@@ -44,6 +44,7 @@ def generate() -> tuple[dict[str, bytes], dict[str, Any]]:
             "report_whose_risk_does_not_follow": "2025-Q2",
             "overdue_action": "A-09",
             "decision_without_action": "D-06",
+            "override_without_outcome": "D-05",
             "approval_that_is_awaited": "scorecard_360 2025-Q4",
         },
         "risks": {"without_mitigation": {"risk": "R-3", "quarter": "2025-Q3"}},
@@ -293,9 +294,20 @@ def _reports() -> Iterator[tuple[Any, ...]]:
             yield f"{day}T06:00:00Z", cycle, position, component, status, "", score, sample_plan.revision(cycle), command, highlights
 
 
-_DECISION_COLUMNS = ("decision_id", "decided_on", "kind", "cycle", "summary", "rationale", "decided_by", "related_items", "status")
+_DECISION_COLUMNS = (
+    "decision_id",
+    "decided_on",
+    "kind",
+    "cycle",
+    "summary",
+    "rationale",
+    "decided_by",
+    "related_items",
+    "expires_on",
+    "status",
+)
 _DECISIONS = tuple(
-    (*row, "taken")
+    (*row, "2025-10-10" if row[2] == "override" else "", "taken")
     for row in (
         ("D-01", "2025-01-08", "decision", "2025-Q1", "Score all models on one set of regions", "figures must compare", "director", "S1.5"),
         ("D-02", "2025-04-09", "decision", "2025-Q2", "Ask for a fixed price of labelling", "invoices doubled", "programme_owner", "S3.6"),
@@ -388,7 +400,7 @@ _APPROVALS = (
         )
     ),
     *(
-        (f"{day}T12:00:00Z", "models in use", "attestation", "attested", "modelling_lead", "", quarter, "")
+        (f"{day}T12:00:00Z", "models of modelling_lead", "attestation", "attested", "modelling_lead", "", quarter, "")
         for day, quarter in zip(("2025-03-31", "2025-06-30", "2025-09-30", "2025-12-31"), QUARTERS, strict=True)
     ),
 )

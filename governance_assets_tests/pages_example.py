@@ -9,7 +9,7 @@ from typing import Any
 from governance_assets.contract import Contract, field
 from governance_assets.finding import Finding, Rule
 from governance_assets.pages.catalogue import Catalogue
-from governance_assets.pages.model import ArtifactState, Front, Rejected
+from governance_assets.pages.model import ArtifactState, Front, Rejected, Told
 from governance_assets.policy import Policy
 
 AS_OF = dt.datetime(2025, 11, 3, 6, 30, tzinfo=dt.UTC)
@@ -176,6 +176,8 @@ def front(**changes: Any) -> Front:
             "states": states(),
             "questions": {"intake": "What arrived, and what was refused?", "calibration": "Do the stated uncertainties hold?"},
             "notes": ("1 file was left alone.",),
+            "changed": (Told("360 of 2025-Q3: pivot, after adjust tactics", "calibration"),),
+            "to_decide": tuple(Told(f"Approve or reject item {n}", "unpaged") for n in range(1, 7)),
             "provenance": (("Policy", "4c1f"),),
         }
         | changes

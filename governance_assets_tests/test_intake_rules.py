@@ -57,6 +57,9 @@ def test_no_file_vanished() -> None:
     assert judged("no_file_vanished", now)[0].outcome == "pass"
     assert judged("no_file_vanished", now, empty(QuantileForecasts))[0].outcome == "pass"
     assert judged("no_file_vanished", now, manifest(file("a.csv", sha256="older"), file("b.csv", sha256="b")))[0].outcome == "pass"
+    for past in (None, empty(QuantileForecasts)):
+        assert judged("no_file_vanished", empty(QuantileForecasts), past)[0].outcome == "not_applicable"
+    assert judged("no_file_vanished", empty(QuantileForecasts), now)[0].outcome == "fail"
     gone = judged("no_file_vanished", now, manifest(file("a.csv"), file("c.csv")))[0]
     assert (gone.outcome, gone.severity, gone.value) == ("fail", "warn", 1)
     assert "c.csv" in gone.message

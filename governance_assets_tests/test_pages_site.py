@@ -10,7 +10,7 @@ import pytest
 from governance_assets.finding import Rule
 from governance_assets.pages.model import ArtifactState, PageError, Rejected
 from governance_assets.pages.render import template
-from governance_assets.pages.site import MAX_FRONT_BYTES, answer, build, matters
+from governance_assets.pages.site import MAX_FRONT_BYTES, answer, build, changes, matters
 from governance_assets_tests import pages_example as example
 from governance_assets_tests.stored_text import assert_stored
 
@@ -245,3 +245,34 @@ def test_refused_records_are_counted_and_cut():
 
 def test_nothing_refused_is_said():
     assert "Nothing was refused." in build(example.front(), {}, example.catalogue())["data.html"]
+
+
+@pytest.mark.parametrize(
+    ("recent", "shown", "told"),
+    [
+        ((("a", "pass"), ("b", "fail")), "b", ["one: pass to fail, b"]),
+        ((("a", "fail"), ("b", "pass")), "b", ["one: fail to pass, b"]),
+        ((("a", "pass"), ("b", "fail"), ("c", "fail")), "b", ["one: pass to fail, b"]),
+        ((("a", "fail"), ("b", "fail")), "b", []),
+        ((("a", "pass"), ("b", "not_applicable")), "b", []),
+        ((("a", "unknown"), ("b", "fail")), "b", []),
+        ((("b", "fail"),), "b", []),
+        ((), "all", []),
+    ],
+)
+def test_what_changed_is_a_verdict_other_than_in_the_partition_before(recent, shown, told):
+    assert [one.text for one in changes([ArtifactState("one", "scores", partition_key=shown, recent=recent)])] == told
+
+
+def test_the_gravest_change_comes_first():
+    states = [
+        ArtifactState(name, "scores", partition_key="b", recent=(("a", before), ("b", now)))
+        for name, before, now in (("mended", "fail", "pass"), ("warned", "pass", "warn"), ("broken", "pass", "fail"))
+    ]
+    assert [one.text.split(":")[0] for one in changes(states)] == ["broken", "warned", "mended"]
+
+
+def test_the_front_page_folds_what_is_more_than_a_glance():
+    text = build(example.front(), {}, example.catalogue())["index.html"]
+    assert text.index("What changed") < text.index("What must I decide") < text.index("item 4") < text.index("2 more lines")
+    assert "Nothing waits for a decision." in build(example.front(to_decide=()), {}, example.catalogue())["index.html"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from governance_assets.finding import Finding
+from governance_assets.finding import MATCHES_CONTRACT, Finding
 from governance_assets.pages.plots import Board, Plot, plot_from
 from governance_assets.pages.wording import verdict_of
 
@@ -93,9 +93,14 @@ class ArtifactState:
 
     @property
     def verdict(self) -> str:
-        """The verdict's name, worst first; ``never`` when neither rows nor findings were ever recorded."""
+        """The verdict's name, worst first; ``never`` when neither rows nor findings were ever recorded.
+
+        That no row breaks a contract says nothing where there is none: such a table is not applicable, and no pass.
+        """
         if self.partition_key is None and not self.findings:
             return "never"
+        if self.rows == 0 and all(finding.outcome == "not_applicable" or finding.rule == MATCHES_CONTRACT for finding in self.findings):
+            return verdict_of(finding for finding in self.findings if finding.outcome != "pass")
         return verdict_of(self.findings)
 
     @property
@@ -115,6 +120,14 @@ class ArtifactState:
 
 
 @dataclass(frozen=True)
+class Told:
+    """One line of the front page, and the domain whose page has the rest."""
+
+    text: str
+    domain: str
+
+
+@dataclass(frozen=True)
 class Front:
     """Everything the front page shows."""
 
@@ -126,6 +139,10 @@ class Front:
     """The question each domain answers."""
     notes: tuple[str, ...] = ()
     """Sentences shown below the answer, such as what was ignored."""
+    changed: tuple[Told, ...] = ()
+    """What domains tell of changes, beside verdicts that changed."""
+    to_decide: tuple[Told, ...] = ()
+    """What waits for somebody's decision."""
     provenance: tuple[tuple[str, str], ...] = ()
     """Label and value pairs for the footer of every page: policy digest, code version, ledger head."""
 

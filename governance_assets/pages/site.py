@@ -19,7 +19,7 @@ from governance_assets.domains import FLOW
 from governance_assets.finding import Finding
 from governance_assets.pages import plots, render, theme, wording
 from governance_assets.pages.catalogue import Catalogue, domains, policy_sections
-from governance_assets.pages.model import ArtifactState, Column, Front, Page, PageError, Rejected, Section, Table, page_from
+from governance_assets.pages.model import ArtifactState, Column, Front, Page, PageError, Rejected, Section, Table, Told, page_from
 
 FRONT, CATALOGUE, DATA = "index.html", "catalogue.html", "data.html"
 DOCUMENTS = "documents"
@@ -27,6 +27,8 @@ DOCUMENTS = "documents"
 MAX_FRONT_BYTES = 2_000_000
 _MOST_MESSAGES = 40  # of one rule on one artifact; the rest is counted
 _MOST_RECORDS = 500  # refused records on the data page; the rest is counted
+_MOST_TOLD = 4  # lines of what changed, and of what is to be decided, before the rest is folded away
+_SHORT_CELL = 16  # a column of cells no longer than this does not break lines
 _LONG_CELL = 40  # a table with longer cells is stacked on a phone; others scroll sideways
 _PAGE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _RESERVED = {FRONT, CATALOGUE, DATA}
@@ -116,6 +118,21 @@ def matters(states: Iterable[ArtifactState]) -> list[Matter]:
     return sorted(found, key=lambda matter: _URGENCY[matter.verdict])
 
 
+def changes(states: Iterable[ArtifactState]) -> list[Told]:
+    """Verdicts that are other than those of the partition before, the gravest first."""
+    found = []
+    for state in states:
+        keys = [key for key, _ in state.recent]
+        place = keys.index(state.partition_key) if state.partition_key in keys else 0
+        before, now = (state.recent[place - 1][1], state.recent[place][1]) if place else ("", "")
+        if before == now or not {before, now} & _TELLING or not {before, now} <= _TELLING | {"pass", "not_applicable"}:
+            continue
+        words = f"{wording.VERDICTS[before].word.lower()} to {wording.VERDICTS[now].word.lower()}"
+        found.append((list(wording.VERDICTS).index(now), Told(f"{state.artifact}: {words}, {state.partition_key}", state.domain)))
+    return [told for _, told in sorted(found, key=lambda one: one[0])]
+
+
+_TELLING = {"error", "fail", "warn"}
 _URGENCY = {"error": 0, "fail": 1, "warn": 2, "unknown": 3}
 
 
@@ -162,6 +179,11 @@ def _front(front: Front, models: Mapping[str, Page]) -> dict[str, Any]:
         "title": front.title,
         "answer": answer(states),
         "notes": front.notes,
+        "glances": [
+            ("What changed", "Nothing since the period before.", [*front.changed, *changes(states)]),
+            ("What must I decide", "Nothing waits for a decision.", front.to_decide),
+        ],
+        "most_told": _MOST_TOLD,
         "tally": [(verdict, tally[verdict]) for verdict in wording.VERDICTS if tally[verdict]],
         "urgent": [matter for matter in urgent if matter.verdict != "unknown"],
         "open_matters": [matter for matter in urgent if matter.verdict == "unknown"],
@@ -209,6 +231,8 @@ def table_view(table: Table) -> dict[str, Any]:
     ]
     units = [column.unit for column in table.columns]
     rows = [[_cell(value, kind, unit) for value, kind, unit in zip(row, kinds, units, strict=True)] for row in table.rows]
+    for n, column in enumerate(columns):
+        column["is_short"] = all(len(row[n]) <= _SHORT_CELL for row in rows)
     stacks = any(len(cell) > _LONG_CELL for row in rows for cell in row)
     return {"columns": columns, "rows": rows, "note": table.note, "stacks": stacks}
 

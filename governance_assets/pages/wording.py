@@ -139,4 +139,5 @@ def _number(value: float, unit: str | None) -> str:
         return f"{100 * value:.1f} %"
     if isinstance(value, int):
         return f"{value:,}"
+    value += 0.0  # a negative zero reads as none
     return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.4g}"

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance_assets.contract import WHOLE, Contract, ContractViolation, Problem, columns, conform, registry, violations
-from governance_assets.finding import Finding, Rule, worst
+from governance_assets.finding import MATCHES_CONTRACT, Finding, Rule, worst
 from governance_assets.policy import Policy, Section
 from governance_assets.runtime import checks
 from governance_assets.runtime.history import Entry, Input, Receipt
@@ -66,7 +66,7 @@ __all__ = [
 ]
 
 _MATCHES = Rule(
-    name=checks.MATCHES_CONTRACT,
+    name=MATCHES_CONTRACT,
     requirement="rows have the columns, types, bounds and keys of their contract",
     remedy="Mend the facts that make these rows; nothing of this partition was committed",
     sources="A21",

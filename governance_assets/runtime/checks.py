@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from governance_assets.finding import Finding
+from governance_assets.finding import MATCHES_CONTRACT, Finding
 from governance_assets.pages.wording import count
 
-MATCHES_CONTRACT = "matches_contract"
 WITHIN_LIMITS = "within_limits"
 WITHIN_WARNINGS = "within_warnings"
 CHECKS = {

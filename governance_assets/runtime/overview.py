@@ -17,7 +17,7 @@ from governance_assets.contract import WHOLE
 from governance_assets.domains import FLOW
 from governance_assets.finding import Finding
 from governance_assets.pages.catalogue import Catalogue, rules_of
-from governance_assets.pages.model import ArtifactState, Front, Rejected
+from governance_assets.pages.model import ArtifactState, Front, Rejected, Told
 from governance_assets.pages.site import build
 from governance_assets.pages.wording import figure, verdict_of
 from governance_assets.runtime.artifact import DECLARATIONS, Declaration
@@ -97,16 +97,10 @@ def _headline(declaration: Declaration, rows: pa.Table | None) -> str:
 
 def site(workspace: Workspace, shown: tuple[ArtifactState, ...]) -> tuple[dict[str, str], dict[str, bytes]]:
     """Every page of the static site by its file name, the states ``shown`` on its front, and every document by its path beside them."""
-    front = Front(
-        as_of=workspace.as_of,
-        states=shown,
-        is_synthetic=workspace.policy.intake.is_synthetic,
-        questions={domain: _question(domain) for domain in {state.domain for state in shown}},
-        provenance=(("policy", workspace.policy_sha256[:12]), *_ledger_head(workspace.history)),
-    )
     findings = workspace.history.findings()
     pages: dict[str, Any] = {}
     documents: dict[str, bytes] = {}
+    glance: dict[str, list[Told]] = {"changed": [], "to_decide": []}
     for name in FLOW:
         module = _part(name, "report")
         if module is None:
@@ -117,6 +111,17 @@ def site(workspace: Workspace, shown: tuple[ArtifactState, ...]) -> tuple[dict[s
         if hasattr(module, "documents"):
             made = module.documents(*told)
             documents |= {path: text.encode() if isinstance(text, str) else text for path, text in made.items()}
+        for part in glance.keys() & vars(module).keys():
+            glance[part] += (Told(text, name) for text in getattr(module, part)(*told))
+    front = Front(
+        as_of=workspace.as_of,
+        states=shown,
+        is_synthetic=workspace.policy.intake.is_synthetic,
+        questions={domain: _question(domain) for domain in {state.domain for state in shown}},
+        changed=tuple(glance["changed"]),
+        to_decide=tuple(glance["to_decide"]),
+        provenance=(("policy", workspace.policy_sha256[:12]), *_ledger_head(workspace.history)),
+    )
     rules = {name: rules_of(module) for name in FLOW if (module := _part(name, "rules")) is not None}
     catalogue = Catalogue([declaration.contract for declaration in DECLARATIONS.values()], workspace.policy, rules)
     return build(front, pages, catalogue, _rejected(workspace.history)), documents

@@ -49,6 +49,17 @@ def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime)
     return {"title": "360 assessment", "intro": _intro(newest), "sections": sections}
 
 
+def changed(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime) -> list[str]:
+    """The front page's line on the newest quarter that is over: its decision, and what it was before."""
+    closed = [row for row in tables["scorecard_360"].to_pylist() if row["decision"] and is_quarter_closed(row["quarter"], as_of)]
+    if not closed:
+        return []
+    card = max(closed, key=lambda row: row["quarter"])
+    before = f", after {_words(card['previous_decision'])}" if card["previous_decision"] else ""
+    points = "" if card["change"] is None else f" ({card['change']:+.1f})"
+    return [f"360 of {card['quarter']}: {_words(card['decision'])}{before}; alignment {card['alignment']:.1f}{points}"]
+
+
 def scorecard_plots(rows_of: Callable[[str], pa.Table]) -> dict[str, Plot]:
     """The plot beside a materialization: the alignment over the quarters."""
     cards = sorted(rows_of("scorecard_360").to_pylist(), key=lambda row: row["quarter"])

@@ -235,6 +235,8 @@ def _refused(rows: pa.Table, policy: IntakePolicy) -> Sequence[Finding]:
 
 
 def _vanished(rows: pa.Table, past: pa.Table | None) -> Finding:
+    if not rows.num_rows and (past is None or not past.num_rows):
+        return NO_FILE_VANISHED.not_applicable("the feed", "no file arrived, and none had")
     # Against no earlier manifest nothing has vanished: the same telemetry must give the same finding on its first day.
     gone = [] if past is None else facts.vanished(rows, past)
     return NO_FILE_VANISHED.judge("the feed", not gone, len(gone), 0, ", ".join(gone))

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from governance_assets.runtime.periods import next_half_month
 
 _MOST = 60
+_LINKED = 6  # reviews that the page links; the files of all are beside it
 _INTRO = (
     "Every issue that was open in a half-month, from whichever system tells of it, with one category, one priority and the reason for "
     "both. The same words in two systems within days are one issue. Time counts from opening to closing; what is reopened goes on counting."
@@ -80,7 +81,7 @@ def _review_section(lines: pa.Table, newest: dt.date, reports: pa.Table) -> dict
         "x_label": "weeks open; the last bar holds all that are older",
         "series": [{"name": "open issues", "x": [week + 0.5 for week in range(len(ages))], "y": [row["value"] for row in ages]}],
     }
-    starts = sorted(pc.unique(reports["half_month"]).to_pylist(), reverse=True)[:_MOST]
+    starts = sorted(pc.unique(reports["half_month"]).to_pylist(), reverse=True)[:_LINKED]
     return {
         "title": f"Review of {newest} to {next_half_month(newest) - dt.timedelta(days=1)}",
         "text": f"{told}.",

@@ -62,6 +62,15 @@ def documents(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.date
     return {_TO_SIGN: written.getvalue()}
 
 
+def to_decide(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime) -> list[str]:
+    """The front page's lines on what waits for an approval, the longest first."""
+    newest: dict[str, Row] = {
+        row["subject"]: row for row in sorted(tables["decision_approvals"].to_pylist(), key=lambda row: row["quarter"])
+    }
+    waiting = sorted((row for row in newest.values() if row["state"] in ("pending", "outdated")), key=lambda row: row["due_on"])
+    return [f"Approve or reject {row['subject']}, {row['what']}: {row['role']}, by {row['due_on']}" for row in waiting]
+
+
 def _to_sign(here: Mapping[str, Sequence[Row]]) -> list[Row]:
     blank = {"approved_at": "", "verdict": "", "authenticated_by": "", "reason": ""}
     rows = [

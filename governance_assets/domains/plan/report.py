@@ -17,6 +17,7 @@ Row = Mapping[str, Any]
 Tables = Mapping[str, pa.Table]
 
 _MOST = 60
+_RECENT = 13  # weeks of a table below a plot that has them all
 _ARROWS = {"up": "↑", "down": "↓", "flat": "→", None: "no trend yet"}
 _INTRO = (
     "Where every plan stands at the end of each week: its phases, its money, its time and the R² it is for. A plan's newest snapshot "
@@ -307,8 +308,8 @@ def _burn_up_sections(progress: pa.Table) -> Iterator[dict[str, Any]]:
                     "completed",
                     "reopened",
                 ],
-                "rows": [_burn_up_row(row) for row in reversed(rows[-_MOST:])],
-                "note": "Items are added and removed by changes of scope; reopened ones were done before.",
+                "rows": [_burn_up_row(row) for row in reversed(rows[-_RECENT:])],
+                "note": f"At most {_RECENT} weeks; the plot has all. Scope changes add and remove items; reopened ones were done before.",
             },
         }
 
@@ -468,7 +469,7 @@ def _paper_section(tables: Tables) -> dict[str, Any]:
     return {
         "title": "Papers",
         "text": "Made of the recorded weeks; the dashboard of each week is kept.",
-        "documents": [*papers, *((f"Dashboard of {week}", _dashboard_path(week)) for week in reversed(weeks[-_MOST:]))],
+        "documents": [*papers, *((f"Dashboard of {week}", _dashboard_path(week)) for week in reversed(weeks[-_RECENT:]))],
     }
 
 

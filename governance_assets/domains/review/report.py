@@ -88,6 +88,17 @@ def documents(tables: Tables, findings: pa.Table, as_of: dt.datetime) -> dict[st
     }
 
 
+def to_decide(tables: Tables, findings: pa.Table, as_of: dt.datetime) -> list[str]:
+    """The front page's lines on actions that are overdue, the longest first."""
+    actions = tables["action_register"].to_pylist()
+    newest = max((row["judged_on"] for row in actions), default=None)
+    late = [row for row in actions if row["judged_on"] == newest and row["overdue_days"]]
+    return [
+        f"Close or move “{row['summary']}”: {row['owner'] or 'nobody owns it'}, {row['overdue_days']} days overdue"
+        for row in sorted(late, key=lambda row: -row["overdue_days"])
+    ]
+
+
 def headline_of_bundle(rows: pa.Table) -> tuple[str, float | None, str | None]:
     """The largest risk score that is possible by the newest report."""
     newest = rows.filter(pc.equal(rows["entry"], pc.max(rows["entry"]))) if rows.num_rows else rows
@@ -121,7 +132,7 @@ def _risk_sections(bundle: pa.Table) -> list[dict[str, Any]]:
     plot = {
         "kind": "bars",
         "title": "Risk score of every report",
-        "x_label": "report, oldest first; a bar reaches the largest score that is possible",
+        "x_label": "report, oldest first; its largest possible score",
         "series": [{"name": "risk score", "x": places, "y": [row["risk_upper"] for row in reports]}],
     }
     told = {
