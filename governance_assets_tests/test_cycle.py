@@ -29,7 +29,7 @@ ACTION: dict[str, Any] = {
     "state": "closed", "carry_over_reason": None,
 }  # fmt: skip
 CRITIC: dict[str, Any] = {"critic": "modeling_reality_critic (ours)", "status": "pass", "judged_on": HELD.date() - 6 * DAY}
-REPORT: dict[str, Any] = {"quarter": "2025-Q4", "entry": 1, "generated_at": HELD - 8 * DAY}
+REPORT: dict[str, Any] = {"quarter": "2025-Q4", "entry": 1, "origin": "imported", "generated_at": HELD - 8 * DAY}
 
 
 def event(kind: str, starts_at: dt.datetime, status: str | None = "held") -> dict[str, Any]:

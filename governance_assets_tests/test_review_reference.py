@@ -42,7 +42,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
         return landed_relation(con, feed, intake.manifests[feed], root / "home", weeks)
 
     made = {
-        contracts.VarianceBundle: facts.variance_bundle(con, view("variance_reports"), PERIODS, POLICY),
+        contracts.VarianceBundle: facts.variance_bundle(con, view("variance_reports"), (None, None, None), PERIODS, POLICY),
         contracts.ReviewKickoff: facts.review_kickoff(con, view("review_events"), PERIODS, AS_OF, POLICY, CalendarPolicy()),
         contracts.DecisionLog: facts.decision_log(con, None, view("actions"), (None, None), PERIODS, AS_OF, CalendarPolicy()),
         contracts.ActionRegister: facts.action_register(con, view("actions"), PERIODS, AS_OF, POLICY),

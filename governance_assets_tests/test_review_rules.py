@@ -21,7 +21,8 @@ NOON = dt.datetime(2025, 10, 8, 12, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 POLICY = ReviewPolicy()
 PART: dict[str, Any] = {
-    "quarter": "2025-Q4", "entry": 1, "cycle": "2025-Q4", "generated_at": NOON, "component": "data_quality", "is_scored": True,
+    "quarter": "2025-Q4", "entry": 1, "origin": "imported", "cycle": "2025-Q4", "recommended_actions": None,
+    "generated_at": NOON, "component": "data_quality", "is_scored": True,
     "status": "pass", "words": "pass, attention, failed", "severity": 0.0, "notes": None, "issues": None, "risk_lower": 0.0,
     "risk_upper": 0.0, "risk_shown": "0.00", "risk_stated": 0.0, "is_reproduced": True, "missing_fields": "", "git_revision": "a" * 40,
     "is_revision_whole": True, "source_commands": "make", "highlights": "h", "content_sha256": "x",
@@ -72,6 +73,8 @@ def outcome(judge: Any, rows: pa.Table, rule: str, subject: str, past: pa.Table 
         ({"is_reproduced": False}, "stated_risk_is_reproduced", REPORT, "fail"),
         ({"is_reproduced": None}, "stated_risk_is_reproduced", REPORT, "unknown"),
         ({"risk_stated": None, "is_reproduced": None}, "stated_risk_is_reproduced", REPORT, "not_applicable"),
+        ({"origin": "computed", "git_revision": None}, "points_at_its_source", REPORT, "not_applicable"),
+        ({"origin": "computed"}, "fields_are_complete", REPORT, "not_applicable"),
         ({}, "status_is_a_known_word", COMPONENT, "pass"),
         ({"status": "fine", "severity": None}, "status_is_a_known_word", COMPONENT, "fail"),
         ({"status": None, "severity": None}, "status_is_a_known_word", COMPONENT, "unknown"),
@@ -195,7 +198,7 @@ def landed(feed: str, *rows: dict[str, Any]) -> tuple[duckdb.DuckDBPyConnection,
 def bundle(**statuses: str | None) -> list[dict[str, Any]]:
     whole = {"date": NOON.date(), "instant": NOON, "cycle": "2025-Q4", "risk_score": 0.5}
     con, view = landed("variance_reports", *(whole | {"component": name, "status": status} for name, status in statuses.items()))
-    return list(facts.variance_bundle(con, view, [period("quarter", "2025-Q4")], POLICY).to_pylist())
+    return list(facts.variance_bundle(con, view, (None, None, None), [period("quarter", "2025-Q4")], POLICY).to_pylist())
 
 
 @pytest.mark.parametrize(

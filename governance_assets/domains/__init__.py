@@ -15,6 +15,7 @@ FLOW = (
     "plan",
     "issues",
     "milestones",
+    "variance",
     "review",
     "cycle",
     "assessment",

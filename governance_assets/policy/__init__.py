@@ -35,6 +35,7 @@ from governance_assets.policy.registry import RegistryPolicy
 from governance_assets.policy.review import ReviewPolicy
 from governance_assets.policy.skill import SkillPolicy
 from governance_assets.policy.sources import SourcesPolicy
+from governance_assets.policy.variance import VariancePolicy
 
 
 class Policy(Section):
@@ -53,6 +54,7 @@ class Policy(Section):
     issues: IssuesPolicy = Field(default_factory=IssuesPolicy)
     registry: RegistryPolicy = Field(default_factory=RegistryPolicy)
     critics: CriticsPolicy = Field(default_factory=CriticsPolicy)
+    variance: VariancePolicy = Field(default_factory=VariancePolicy)
     review: ReviewPolicy = Field(default_factory=ReviewPolicy)
     cycle: CyclePolicy = Field(default_factory=CyclePolicy)
     assessment: AssessmentPolicy = Field(default_factory=AssessmentPolicy)

@@ -68,7 +68,7 @@ def review_checklist(
 def _traces(record: Record) -> Iterator[dt.date]:
     """Days on which something that only a review makes is recorded."""
     yield from (utc_day(row["starts_at"]) for row in record.events)
-    yield from (utc_day(row["generated_at"]) for row in record.reports)
+    yield from (utc_day(row["generated_at"]) for row in record.reports if row["origin"] == "imported")
     yield from (row["decided_on"] for row in record.decisions)
     yield from (row["agreed_on"] for row in record.actions)
 

@@ -4,13 +4,21 @@ import pyarrow as pa
 
 from governance_assets.domains.review import contracts, facts, report, rules
 from governance_assets.policy import CalendarPolicy, ReviewPolicy
-from governance_assets.runtime.artifact import Landed, LandedPast, Run, artifact
+from governance_assets.runtime.artifact import Landed, LandedPast, Run, Same, artifact
 
 
 @artifact(contracts.VarianceBundle, judge=rules.judge_variance_bundle, headline=report.headline_of_bundle)
-def variance_bundle(run: Run, policy: ReviewPolicy, variance_reports: Landed) -> pa.Table:
+def variance_bundle(
+    run: Run,
+    policy: ReviewPolicy,
+    variance_reports: Landed,
+    variance_components: Same,
+    kpi_deltas: Same,
+    recommended_actions: Same,
+) -> pa.Table:
     """One row is one component of one variance report."""
-    return facts.variance_bundle(run.connection, variance_reports.if_any, run.periods, policy)
+    verdicts = variance_components.if_any, kpi_deltas.if_any, recommended_actions.if_any
+    return facts.variance_bundle(run.connection, variance_reports.if_any, verdicts, run.periods, policy)
 
 
 @artifact(contracts.ReviewKickoff, judge=rules.judge_review_kickoff, headline=report.headline_of_kickoff)

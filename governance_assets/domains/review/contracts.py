@@ -13,8 +13,11 @@ class VarianceBundle(Contract, artifact="variance_bundle", grain="quarter", key=
 
     quarter: str = field("Quarter in which the report was made, as 2025-Q4")
     entry: int = field("Place of the report in the quarter, by the instant it was made, from 1", ge=1)
+    origin: Literal["imported", "computed"] = field(
+        "Whether the report arrived, or is made from our own verdicts because the quarter has none that did"
+    )
     cycle: str = field("Quarter that the report is about, as it says itself")
-    generated_at: dt.datetime = field("Instant the report was made, UTC")
+    generated_at: dt.datetime = field("Instant the report was made, UTC; of a computed one the end of the newest week it rests on")
     component: str = field("Component; those of the risk score are there even when the report leaves them out")
     is_scored: bool = field("Whether it is a component of the risk score")
     status: str | None = field("Its status in the report's own word", null="not stated")
@@ -31,11 +34,16 @@ class VarianceBundle(Contract, artifact="variance_bundle", grain="quarter", key=
     is_reproduced: bool | None = field(
         "Whether the stated score, to two decimals, is the computed one", null="none is stated, or a component is unknown"
     )
-    missing_fields: str = field("Required fields that the report lacks, separated by commas; empty when it has all")
+    missing_fields: str = field(
+        "Required fields that the report lacks, separated by commas; empty when it has all, and for a computed report"
+    )
     git_revision: str | None = field("Revision it was made at", null="not stated")
     is_revision_whole: bool = field("Whether that is a whole revision; that it exists in a repository is not looked up")
     source_commands: str | None = field("Commands it was made with, one a line", null="not stated")
     highlights: str | None = field("Highlights, one a line", null="the report has none")
+    recommended_actions: str | None = field(
+        "What a computed report recommends, as JSON", null="the report arrived: its actions stand in the register"
+    )
     content_sha256: str = field("SHA-256 of the report as it arrived: append-only means that it never changes")
 
 

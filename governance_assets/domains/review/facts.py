@@ -29,16 +29,81 @@ _OWN = ("date", "as_of", "details", "position")
 _HELD = "held"
 
 
-def variance_bundle(con: duckdb.DuckDBPyConnection, reports: str | None, periods: Sequence[Period], policy: ReviewPolicy) -> pa.Table:
-    """Every report that was made in an asked quarter, with its components and its risk."""
+def variance_bundle(
+    con: duckdb.DuckDBPyConnection,
+    reports: str | None,
+    verdicts: tuple[str | None, str | None, str | None],
+    periods: Sequence[Period],
+    policy: ReviewPolicy,
+) -> pa.Table:
+    """Every report that was made in an asked quarter, with its components and its risk.
+
+    A quarter without one has a report made from ``verdicts``: the views of our components, of key figures and of recommended actions.
+    """
     found = _rows(con, reports)
+    components, figures, asked = (_rows(con, view) for view in verdicts)
     rows: list[Row] = []
     for period in periods:
         own = [row for row in found if period.start <= row["instant"] < period.end]
         own.sort(key=lambda row: (row["instant"], row["cycle"], row["as_of"] or dt.date.min))
         for entry, (_, parts) in enumerate(groupby(own, lambda row: (row["instant"], row["cycle"])), 1):
-            rows += ({"quarter": period.key, "entry": entry, **row} for row in _report(list(parts), policy))
+            rows += (
+                {"quarter": period.key, "entry": entry, "origin": "imported", "recommended_actions": None, **row}
+                for row in _report(list(parts), policy)
+            )
+        if not own:
+            made = _own_report([row for row in components if row["quarter"] == period.key], figures, period.key)
+            added = {
+                "quarter": period.key,
+                "entry": 1,
+                "origin": "computed",
+                "missing_fields": "",
+                "recommended_actions": _asked(asked, period.key),
+            }
+            rows += (row | added for row in (_report(made, policy) if made else ()))
     return pa.Table.from_pylist(rows, schema=arrow_schema(VarianceBundle))
+
+
+def _own_report(components: Sequence[Row], figures: Sequence[Row], quarter: str) -> list[Row]:
+    """A report in the shape of an imported one, from our own verdicts; its revision stands in the ledger, which no content can name."""
+    highlights = [f"{row['component']} is {row['status']}: {row['notes']} ({row['source']})" for row in components if _is_unwell(row)]
+    highlights += [f"{row['component']} is unknown: {row['notes']}" for row in components if row["status"] is None]
+    highlights += [_moved(row) for row in figures if row["quarter"] == quarter and row["is_high_variance"]]
+    shared = {
+        "cycle": quarter,
+        "risk_score": None,
+        "git_revision": None,
+        "source_commands": f"governance run --quarter {quarter}",
+        "highlights": "\n".join(highlights) or "Every component is well, and no key figure left its band.",
+    }
+    copied = ("component", "status", "notes", "issues")
+    return [{name: row[name] for name in copied} | shared | {"instant": row["judged_until"]} for row in components]
+
+
+def _asked(actions: Sequence[Row], quarter: str) -> str:
+    """Recommended actions of a quarter in the shape of the playbook's bundle."""
+    own = sorted((row for row in actions if row["quarter"] == quarter), key=lambda row: row["rank"])
+    told = [
+        {
+            "summary": f"{row['summary']} ({row['check']}: {row['subject']})",
+            "owner": row["owner"],
+            "due_by": row["due_by"].isoformat(),
+            "related_tasks": _listed(row["related_items"]),
+        }
+        for row in own
+    ]
+    return json.dumps(told, ensure_ascii=False)
+
+
+def _is_unwell(component: Row) -> bool:
+    return component["status"] not in (None, "pass", "stable")
+
+
+def _moved(figure: Row) -> str:
+    scale, unit = (100, " %") if figure["unit"] == "fraction" else (1, f" {figure['unit']}")
+    against = f"the quarters before: {figure['centre'] * scale:.3g}{unit} in the median"
+    distance = "" if figure["sigmas"] is None else f", {figure['sigmas']:.1f} robust sigmas away"
+    return f"{figure['kpi']} of {figure['subject']} is {figure['value'] * scale:.3g}{unit}; {against}{distance} ({figure['source']})"
 
 
 def _report(parts: Sequence[Row], policy: ReviewPolicy) -> list[Row]:

@@ -30,11 +30,13 @@ _MAYBE_INSTANT = {"type": ["string", "null"], "format": "date-time"}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _REPORT = {
     "type": "object",
-    "required": ["cycle", "generated_at", "source_commands", "highlights", "risk_score", "git_revision", "variance_summary"],
+    "required": ["cycle", "generated_at", "source_commands", "highlights", "risk_score", "variance_summary"],
+    "anyOf": [{"required": ["git_revision"]}, {"required": ["ledger_entry"]}],
     "properties": {
         "cycle": {"type": "string", "pattern": "^[0-9]{4}-Q[1-4]$"},
         "generated_at": _INSTANT,
         "git_revision": {"type": "string"},
+        "ledger_entry": {"type": "string", "description": "Command that shows revision, inputs and command of a computed report"},
         "source_commands": _TEXTS,
         "highlights": _TEXTS,
         "risk_score": {"type": "number", "minimum": 0, "maximum": 1},
@@ -136,9 +138,10 @@ def _risk_sections(bundle: pa.Table) -> list[dict[str, Any]]:
         "series": [{"name": "risk score", "x": places, "y": [row["risk_upper"] for row in reports]}],
     }
     told = {
-        "columns": ["quarter", "report", "made", "risk score", "stated", "missing fields", "revision"],
+        "columns": ["quarter", "report", "origin", "made", "risk score", "stated", "missing fields", "revision"],
         "rows": [
-            (row["quarter"], row["entry"], row["generated_at"].date(), row["risk_shown"], row["risk_stated"], row["missing_fields"],
+            (row["quarter"], row["entry"], row["origin"], row["generated_at"].date(), row["risk_shown"], row["risk_stated"],
+             row["missing_fields"],
              row["git_revision"])
             for row in reversed(reports)
         ],
@@ -148,7 +151,7 @@ def _risk_sections(bundle: pa.Table) -> list[dict[str, Any]]:
         {"title": "Variance reports", "text": f"{len(reports)} reports.", "plot": plot, "table": told,
          "documents": [("Bundle, JSON", BUNDLE), ("Its JSON schema", SCHEMA)]},
         {"title": f"Report {newest['entry']} of {newest['quarter']}",
-         "text": f"Risk score {newest['risk_shown']}, the mean over its scored components.",
+         "text": f"Risk score {newest['risk_shown']}, the mean over its scored components.\n\n{newest['highlights'] or 'No highlights.'}",
          "table": {"columns": ["component", "status", "weighs", "notes", "issues"],
                    "rows": [(row["component"], row["status"], row["severity"], row["notes"], row["issues"]) for row in parts]}},
     ]  # fmt: skip
@@ -283,7 +286,8 @@ def _entry(report: Row, parts: list[Row], actions: pa.Table) -> dict[str, Any]:
             for row in own
         },
         "risk_score": float(report["risk_shown"]) if is_known else None,
-        "recommended_actions": _actions(report, actions),
+        "recommended_actions": _actions(report, actions) if report["origin"] == "imported" else json.loads(report["recommended_actions"]),
+        "ledger_entry": None if report["origin"] == "imported" else f"governance explain variance_bundle {report['quarter']}",
     }
     return {name: value for name, value in told.items() if value is not None}
 

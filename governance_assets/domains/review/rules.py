@@ -156,9 +156,14 @@ def _report(report: Row, policy: ReviewPolicy) -> Iterator[Finding]:
     subject, lower, upper = _subject(report), report["risk_lower"], report["risk_upper"]
     missing = report["missing_fields"]
     count = len(missing.split(", ")) if missing else 0
-    yield FIELDS_ARE_COMPLETE.judge(subject, not missing, count, 0, f"missing: {missing}" if missing else "")
-    has_source = report["is_revision_whole"] and bool(report["source_commands"])
-    yield POINTS_AT_ITS_SOURCE.judge(subject, has_source, why="whether the revision exists in a repository is not looked up")
+    if report["origin"] == "computed":
+        why = "it is made from our own verdicts: its ledger entry has revision, command and inputs (governance explain)"
+        yield FIELDS_ARE_COMPLETE.not_applicable(subject, why)
+        yield POINTS_AT_ITS_SOURCE.not_applicable(subject, why)
+    else:
+        yield FIELDS_ARE_COMPLETE.judge(subject, not missing, count, 0, f"missing: {missing}" if missing else "")
+        has_source = report["is_revision_whole"] and bool(report["source_commands"])
+        yield POINTS_AT_ITS_SOURCE.judge(subject, has_source, why="whether the revision exists in a repository is not looked up")
     if (lower < policy.escalate_at) != (upper < policy.escalate_at):
         why = f"components are unknown: the score is {report['risk_shown']}, the limit lies between"
         yield RISK_IS_BELOW_ESCALATION.judge(subject, None, limit=policy.escalate_at, why=why)
@@ -190,13 +195,17 @@ def _grows(rows: pa.Table, past: pa.Table | None, quarter: str) -> Finding:
     if past is None or not past.num_rows:
         return HISTORY_ONLY_GROWS.not_applicable(quarter, "nothing was recorded before")
     before, now = _digests(past), _digests(rows)
+    if not before:
+        return HISTORY_ONLY_GROWS.not_applicable(
+            quarter, "no report that arrived was recorded before; revisions of ours stay in the ledger"
+        )
     changed = [str(entry) for entry, digest in before.items() if now.get(entry) != digest]
     why = f"changed or gone: {', '.join(changed)}" if changed else ""
     return HISTORY_ONLY_GROWS.judge(quarter, not changed, len(changed), 0, why)
 
 
 def _digests(rows: pa.Table) -> dict[int, str]:
-    return dict(zip(rows["entry"].to_pylist(), rows["content_sha256"].to_pylist(), strict=True))
+    return {row["entry"]: row["content_sha256"] for row in rows.to_pylist() if row["origin"] == "imported"}
 
 
 def _subject(report: Row) -> str:

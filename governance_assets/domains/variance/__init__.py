@@ -1,0 +1,1 @@
+"""Variance: what moved this quarter, and what do our own critics ask for?"""
