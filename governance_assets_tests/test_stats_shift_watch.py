@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from governance_assets.stats.shift_watch import LEAST_REFERENCE, SHIFT, standardised_errors, watch_shifts, watched
-from governance_assets_tests.shift_series import correlated, detected, run_length
+from governance_assets_tests.shift_series import correlated, detected, most_found, run_length
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,15 @@ def test_a_false_alarm_comes_every_200_weeks_and_two_weeks_show_a_shift(freedom:
     assert run_length(watched(errors)) >= 200
     assert detected(errors[:, -106:], SHIFT).mean() >= least_share
     assert detected(errors[:, -106:], 5.0).mean() >= 0.95
+
+
+def test_no_test_of_two_errors_finds_more_than_the_best_one() -> None:
+    """Closed form: two known errors tell a shift by their mean, with 3.3 times the root of 2 deviations between the two cases."""
+    errors = correlated(np.random.default_rng(9), 1500, 400, np.inf, 0.0)
+    assert most_found(errors, np.inf, 0.0, SHIFT, 200) == pytest.approx(0.975, abs=0.012)
+    assert most_found(errors, np.inf, 0.0, SHIFT, 20) > most_found(errors, np.inf, 0.0, SHIFT, 2000)
+    few = errors[:400, :250]
+    assert detected(few[:, -106:], SHIFT).mean() < most_found(errors, np.inf, 0.0, SHIFT, 200)
 
 
 def test_a_longer_run_length_raises_the_limit() -> None:

@@ -7,6 +7,13 @@ of ``SHIFT`` residual standard deviations that began a week ago, on either side,
 centre, spread and autocorrelation, robustly, and how fat their tails are. The ratio is that of a t distribution, so that one week
 alone can say only so much. The limit is the simulated one for that autocorrelation and those tails; ``benchmarks/shift_watch.py``
 measures run lengths and the share of planted shifts found.
+
+How much is possible: the most powerful test of a shift of 3.3 deviations in two errors, which knows centre, spread, autocorrelation and
+tails exactly and gives a false alarm every 200 weeks, finds 97.5 % of such shifts in normal noise without autocorrelation, 94 % at an
+autocorrelation of 0.15, 92 % at 0.3, and 96.5 and 91 % in t noise with 4 degrees of freedom without and at 0.3 (simulated; the benchmark
+prints it beside the watch). Two errors say no more. At exactly that run length this statistic finds 94.5 % in normal noise without
+autocorrelation: estimating centre and spread from 104 errors costs 2 points of the 3, autocorrelation and tails the rest. One limit that
+keeps 200 weeks in all the cases named below makes the run length longer than that, near 380 weeks, and finds 92 %.
 """
 
 from __future__ import annotations
