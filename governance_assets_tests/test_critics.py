@@ -425,9 +425,11 @@ def test_a_policy_that_contradicts_itself_is_refused(changed: dict[str, Any]) ->
 
 def test_the_page_has_a_board_and_says_what_has_not_arrived() -> None:
     tables = {one.artifact: arrow_schema(one).empty_table() for one in (contracts.ModelingRealityCritic, contracts.AllocatorCritic)}
-    tables |= {one.artifact: arrow_schema(one).empty_table() for one in (contracts.IntegritySuite, contracts.PerformanceBenchmarks)}
+    others = (contracts.IntegritySuite, contracts.PerformanceBenchmarks, contracts.MergeCoverage)
+    tables |= {one.artifact: arrow_schema(one).empty_table() for one in others}
     board = facts.critic_summary({}, [result("tests", skipped=True)], [], [WEEK], CriticsPolicy())
     page = report.page(tables | {"critic_summary": board}, pa.table({}), dt.datetime(2025, 10, 27, tzinfo=dt.UTC))
-    assert [section["title"] for section in page["sections"]] == ["Board", "Modelling reality", "Allocator", "Test batches", "Operations"]
+    titles = ["Board", "Modelling reality", "Allocator", "Test batches", "Merges", "Operations"]
+    assert [section["title"] for section in page["sections"]] == titles
     assert page["sections"][0]["table"]["rows"][0][1] == "not_judged"
     assert page["sections"][2]["text"] == "No proposal of an allocator has arrived."

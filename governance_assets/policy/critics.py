@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from governance_assets.policy.base import Section, refuse_repeats, setting
 
@@ -22,6 +23,22 @@ class StructuralCheck(Section):
     )
     level: Level = Field(description="How grave it is when nothing is stated")
     roadmap_ref: str = Field(default="", description="Item of the plan under which it is mended; empty for none")
+
+
+class MergeSuite(Section):
+    """A batch that a merge needs when it touches certain paths."""
+
+    batch: str = Field(min_length=1, description="Name of the batch")
+    paths: str = Field(min_length=1, description="Regular expression that is searched for in each path")
+
+    @field_validator("paths")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from error
+        return pattern
 
 
 class BatchCommand(Section):
@@ -83,6 +100,21 @@ class CriticsPolicy(Section):
         (), unit="commands", source="A37", why="what `governance batches` runs itself; nothing unless it is named here"
     )
 
+    merge_batches: tuple[Annotated[str, Field(min_length=1)], ...] = setting(
+        ("python", "calibration"), unit="batches", source="B28 P", why="what must run after every merge: the code, and what it predicts"
+    )
+    merge_suites: tuple[MergeSuite, ...] = setting(
+        (
+            MergeSuite(batch="web", paths=r"(^|/)(web|ui|pages|templates)/"),
+            MergeSuite(batch="metrics_sanity", paths=r"(^|/)(metrics|stats)/"),
+        ),
+        unit="batches",
+        source="B28 P",
+        why="batches that a merge needs for what it touches; names of folders as most repositories have them",
+    )
+    merge_hours: int = setting(24, unit="hours", ge=1, source="B28 P", why="a day after a merge its author still remembers it")
+    min_merge_coverage: float = setting(1.0, unit="fraction", ge=0, le=1, source="B28", why="after each merge, says the plan")
+
     names: tuple[CriticName, ...] = setting(
         (
             CriticName(name="modelingreality", critic="modeling_reality_critic"),
@@ -112,7 +144,7 @@ class CriticsPolicy(Section):
     def _is_whole(self) -> CriticsPolicy:
         checks, names = [one.name for one in self.structural_checks], [one.name for one in self.names]
         commands = [one.batch for one in self.commands]
-        for given in (checks, names, commands, self.suites, self.batches, self.flagged):
+        for given in (checks, names, commands, self.suites, self.batches, self.merge_batches, self.flagged):
             refuse_repeats(given)
         if not self.suites_low <= self.suites_medium <= self.suites_high:
             raise ValueError("a higher profile must not run fewer suites")

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from governance_assets.domains.critics import contracts, facts, report, rules
+from governance_assets.domains.critics import contracts, facts, facts_merges, report, rules
 from governance_assets.policy import CriticsPolicy, Policy
 from governance_assets.runtime.artifact import Landed, LandedPast, Run, Same, artifact
 
@@ -24,6 +24,13 @@ def allocator_critic(run: Run, policy: Policy, allocator_proposals: LandedPast) 
 def integrity_suite(run: Run, policy: CriticsPolicy, test_runs: Landed) -> pa.Table:
     """One row is one run of batches of tests."""
     return facts.integrity_suite(facts.rows_of(run.connection, test_runs.if_any), run.weeks, policy)
+
+
+@artifact(contracts.MergeCoverage, judge=rules.judge_merge_coverage, headline=report.headline_of_merges)
+def merge_coverage(run: Run, policy: CriticsPolicy, commits: Landed, test_runs: LandedPast) -> pa.Table:
+    """One row is one merge, and whether the batches that it needs ran on it."""
+    merged, ran = (facts.rows_of(run.connection, view.if_any) for view in (commits, test_runs))
+    return facts_merges.merge_coverage(merged, ran, run.partition_keys, policy)
 
 
 @artifact(contracts.CriticSummary, judge=rules.judge_critic_summary, headline=report.headline_of_summary)

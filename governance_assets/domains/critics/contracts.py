@@ -53,6 +53,20 @@ class IntegritySuite(Contract, artifact="integrity_suite", grain="week", key=("w
     outcomes: str = field("Every batch in order with its outcome")
 
 
+class MergeCoverage(
+    Contract, artifact="merge_coverage", grain="quarter", key=("quarter", "repository", "commit"), owner="data_quality_steward"
+):
+    """One merge, and whether the batches that it needs ran on it."""
+
+    quarter: str = field("Quarter of the merge, by its day in UTC")
+    repository: str = field("Repository that was merged into")
+    commit: str = field("Hash of the merge")
+    merged_at: dt.datetime = field("Instant of the merge")
+    batches: str = field("Batches that ran on it, in order of their names, separated by commas")
+    missing: str = field("Batches that it needs and that did not run, separated by commas; empty when none")
+    is_covered: bool | None = field("Whether all that it needs ran", null="its hours are not over yet")
+
+
 class CriticSummary(Contract, artifact="critic_summary", grain="week", key=("week", "critic"), owner="modelling_lead"):
     """One critic as it stood at the end of the week, ours or another's."""
 

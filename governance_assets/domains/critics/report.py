@@ -27,6 +27,7 @@ _STATUS = {
 _OUTCOMES = {"pass": "pass", "fail": "fail", "unknown": "unknown", "not_run": "not_judged"}
 _ORDER = ("degraded", "failed", "attention", "skipped", "unknown", "pass")
 _SUITE_WEEKS = 26
+_MOST_MERGES = 50
 
 Row = Mapping[str, Any]
 
@@ -38,6 +39,7 @@ def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime)
         _criticisms("Modelling reality", tables["modeling_reality_critic"], "No media-mix model is backtested yet."),
         _criticisms("Allocator", tables["allocator_critic"], "No proposal of an allocator has arrived."),
         _suites(tables["integrity_suite"]),
+        _merges(tables["merge_coverage"]),
         _operations(tables["performance_benchmarks"]),
     ]
     return {"title": "Critics", "intro": f"{_INTRO}\n\nAs of {as_of.date()}.", "sections": sections}
@@ -63,6 +65,34 @@ def headline_of_benchmarks(rows: pa.Table) -> tuple[str, float | None, str]:
     """Share of operations that succeed."""
     whole = next((row for row in rows.to_pylist() if row["service"] == "all"), None)
     return "success_rate", whole["success_rate"] if whole else None, "fraction"
+
+
+def headline_of_merges(rows: pa.Table) -> tuple[str, float | None, str]:
+    """Share of merges that are covered, of those that can be judged."""
+    judged = [row["is_covered"] for row in rows.to_pylist() if row["is_covered"] is not None]
+    return "merges_covered", sum(judged) / len(judged) if judged else None, "fraction"
+
+
+def _merges(merges: pa.Table) -> dict[str, Any]:
+    title = "Merges"
+    if not merges.num_rows:
+        return {"title": title, "text": "No merge has arrived among the commits."}
+    newest = pc.max(merges["quarter"]).as_py()
+    rows = merges.filter(pc.equal(merges["quarter"], newest)).sort_by([("merged_at", "descending"), ("commit", "ascending")]).to_pylist()
+    words = {True: "pass", False: "fail", None: "not_judged"}
+    bare = sum(row["is_covered"] is False for row in rows)
+    return {
+        "title": title,
+        "text": f"{newest}: {len(rows)} merges, {bare} of them without a batch that they need.",
+        "table": {
+            "columns": ["merged", "repository", "commit", {"name": "covered", "kind": "verdict"}, "ran", "missing"],
+            "rows": [
+                (str(row["merged_at"].date()), row["repository"], row["commit"], words[row["is_covered"]], row["batches"], row["missing"])
+                for row in rows[:_MOST_MERGES]
+            ],
+            "note": f"Shown are the newest {min(len(rows), _MOST_MERGES)} of {len(rows)} merges.",
+        },
+    }
 
 
 def _board(summary: pa.Table) -> dict[str, Any]:

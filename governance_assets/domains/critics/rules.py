@@ -299,6 +299,16 @@ def _suite(suite: Suite, proposal: Row, policy: Policy) -> Finding:
 # ---------------------------------------------------------------- verdicts on recorded rows
 
 
+MERGES_ARE_COVERED = Rule(
+    "merges_are_covered",
+    "the batches that a merge needs ran after it, for at least the limit's share of merges",
+    "Run the missing batches on the merged revision, and record its commit with the run",
+    severity="warn",
+    unit="fraction",
+    sources="B28",
+)
+
+
 def judge_critic(rows: pa.Table, policy: CriticsPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
     """One verdict on everything CRITICAL and one on every WARNING; a check that is unknown leaves them unknown unless another fails."""
     judged = [row for row in rows.to_pylist() if row["outcome"] != "not_run"]
@@ -323,6 +333,17 @@ def judge_integrity_suite(rows: pa.Table, policy: CriticsPolicy, partition_key: 
     holds = None if newest["verdict"] == "unknown" else newest["verdict"] == "pass"
     why = f"first failure: {newest['first_failure']}" if newest["first_failure"] else "" if holds else "every batch was skipped"
     return [SUITE_PASSES.judge("the suite", holds, why=f"run {newest['run']}" + (f", {why}" if why else ""))]
+
+
+def judge_merge_coverage(rows: pa.Table, policy: CriticsPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
+    """The share of merges of the quarter that are covered, of those whose hours are over."""
+    judged = [row for row in rows.to_pylist() if row["is_covered"] is not None]
+    if not judged:
+        return [MERGES_ARE_COVERED.not_applicable("merges", "no merge of the quarter has had its hours yet")]
+    bare = sorted(f"{row['repository']} {row['commit']}: {row['missing']}" for row in judged if not row["is_covered"])
+    share, limit = 1 - len(bare) / len(judged), policy.min_merge_coverage
+    why = f"{len(judged) - len(bare)} of {len(judged)} merges" + (f"; missing {'; '.join(bare)}" if bare else "")
+    return [MERGES_ARE_COVERED.judge("merges", not below(share, limit), share, limit, why)]
 
 
 def judge_critic_summary(rows: pa.Table, policy: CriticsPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:

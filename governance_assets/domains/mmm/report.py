@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 
 Plot = dict[str, Any]
 
-_ENGINES = ("bayes", "bayes_logistic", "searched_nnls", "ridge")
+_ENGINES = ("bayes", "bayes_wide", "bayes_logistic", "searched_nnls", "ridge")
 _MODELS = {
     "bayes": "Bayesian, averaged over curves",
+    "bayes_wide": "Bayesian, wide: longer carry-over, a level that moves",
     "bayes_logistic": "Bayesian, logistic curve",
+    "pymc_marketing": "PyMC-Marketing",
     "searched_nnls": "non-negative least squares",
     "ridge": "ridge",
     "seasonal_naive": "seasonal naive",
