@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PORT ?= 3000
 
-.PHONY: demo test lint ui bench kills replays allocations drain-kills tampering everywhere sbc mmm-peer clean help
+.PHONY: demo test lint ui bench ten-years kills replays allocations drain-kills tampering everywhere sbc mmm-peer clean help
 
 help:
 	@echo "make demo    install and run everything on the sample telemetry"
@@ -20,6 +20,7 @@ help:
 	@echo "make mmm-peer      the media-mix engine against PyMC-Marketing, in an environment of its own"
 	@echo "make everywhere    one incident wherever a run was started, with a real daemon"
 	@echo "make allocations   ten thousand random budgets: no bound broken, concave ones as good as a solver's"
+	@echo "make ten-years     ten simulated years of the calendar with a daemon that is down on random days"
 	@echo "make replays every partition of the sample rebuilt alone, digests compared"
 
 $(VENV)/installed: constraints.txt pyproject.toml
@@ -62,6 +63,9 @@ allocations: $(VENV)/installed-dev
 
 replays: $(VENV)/installed-dev
 	@$(BIN)/python -m governance_assets_tests.campaigns.replay
+
+ten-years: $(VENV)/installed-dev
+	@$(BIN)/python -m governance_assets_tests.campaigns.ten_years
 
 tampering: $(VENV)/installed-dev
 	@$(BIN)/python -m governance_assets_tests.campaigns tampering

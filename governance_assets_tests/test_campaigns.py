@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from governance_assets_tests.campaigns import concurrency, kill, reconcile, tampering, workload
+from governance_assets_tests.campaigns import concurrency, kill, reconcile, tampering, ten_years, workload
 
 
 def test_many_processes_may_create_the_same_history(tmp_path: Path):
@@ -45,3 +45,11 @@ def test_every_edit_under_an_anchor_is_found_and_named(tmp_path: Path):
     assert outcome.edits.total() >= 10
     assert outcome.named > 3
     assert outcome.untouched == 1
+
+
+def test_everything_due_happens_once_however_seldom_the_daemon_is_up(tmp_path: Path):
+    outcome = ten_years.campaign(tmp_path, days=100, up=0.08, seed=7)
+    assert outcome.faults == []
+    assert outcome.periods > 30
+    assert outcome.late > 0
+    assert min(outcome.reminders["reminder"], outcome.reminders["quiet"]) > 0

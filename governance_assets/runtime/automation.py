@@ -323,14 +323,18 @@ class _Known:
 
 def _work(workspace: Workspace, known: _Known, grain: str, group: Sequence[Declaration], judged_by: str | None) -> list[Work]:
     expected = [_expected(workspace, known, declaration) for declaration in group]
-    found = {key for one, inputs in zip(group, expected, strict=True) for key in _stale(known.heads(one.name), one, inputs, judged_by)}
+    found = {
+        key for one, inputs in zip(group, expected, strict=True) for key in _stale(workspace, known.heads(one.name), one, inputs, judged_by)
+    }
+    closed = {key for key in found if not workspace.is_open(grain, key)}
     return [
         Work(
             grain,
             _names(grain, group, expected, first, last),
             first,
             last,
-            sha256("".join(one.get(key, "") for one in expected for key in sorted(found) if first <= key <= last)),
+            # Equal inputs are other work for another period, and once it has closed: the sensor asks for no work twice.
+            sha256("".join(f"{key} {key in closed} {one.get(key)}" for one in expected for key in sorted(found) if first <= key <= last)),
         )
         for first, last in ranges(grain, found)
     ]
@@ -356,25 +360,32 @@ def _peers(declaration: Declaration) -> list[str]:
 
 
 def stale(workspace: Workspace, declaration: Declaration, *, judged_by: str | None = None) -> list[str]:
-    """Partitions of an artifact whose newest ledger entry was not made from the inputs that are recorded now.
+    """Partitions of an artifact whose newest ledger entry was not made from the inputs that are recorded now, or before they closed.
 
     With ``judged_by`` (a policy digest) one that was judged by another policy, or made by other code, is stale as well.
     """
     known = _Known(workspace.history)
-    return _stale(known.heads(declaration.name), declaration, _expected(workspace, known, declaration), judged_by)
+    return _stale(workspace, known.heads(declaration.name), declaration, _expected(workspace, known, declaration), judged_by)
 
 
-def _stale(heads: Mapping[str, Head], declaration: Declaration, expected: Mapping[str, str], judged_by: str | None) -> list[str]:
+def _stale(
+    workspace: Workspace, heads: Mapping[str, Head], declaration: Declaration, expected: Mapping[str, str], judged_by: str | None
+) -> list[str]:
     code = code_version(declaration.contract.domain())
     found = []
     for key, inputs in sorted(expected.items()):
         head = heads.get(key)
-        is_current = head is not None and head.inputs_sha256 == sha256(inputs)
+        is_current = head is not None and head.inputs_sha256 == sha256(inputs) and not _has_closed(workspace, declaration, head)
         if is_current and judged_by is not None and head is not None:
             is_current = head.policy_sha256 == judged_by and head.code_version == code
         if not is_current:
             found.append(key)
     return found
+
+
+def _has_closed(workspace: Workspace, declaration: Declaration, head: Head) -> bool:
+    """Whether a period has ended since it was recorded: what was looked at while it went on is looked at once more at its end."""
+    return head.is_open and not workspace.is_open(declaration.contract.grain, head.partition_key)
 
 
 def ranges(grain: str, keys: Iterable[str]) -> Iterator[tuple[str, str]]:

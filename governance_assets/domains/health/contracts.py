@@ -22,6 +22,9 @@ class OperationalHealth(Contract, artifact="operational_health", key=("activity"
         "When what is due was first recorded; later revisions of it, or records of anything else, do not move this",
         null="it is not recorded",
     )
+    was_late: bool | None = field(
+        "Whether it was first recorded when it was late already", null="it is not recorded, or was recorded after the instant looked from"
+    )
     days_late: int | None = field(
         "Whole days that the oldest missing week, or the activity, is past due; 0 when it is recorded", unit="days", ge=0, null="unknown"
     )

@@ -36,7 +36,9 @@ from governance_assets.runtime.periods import (
 
 Row = dict[str, Any]
 
-_NOTHING_DUE: Row = dict.fromkeys(("due", "due_at", "late_at", "grace_days", "newest_partition", "first_recorded_at", "days_late"))
+_NOTHING_DUE: Row = dict.fromkeys(
+    ("due", "due_at", "late_at", "grace_days", "newest_partition", "first_recorded_at", "was_late", "days_late")
+)
 
 
 def operational_health(
@@ -73,13 +75,18 @@ def _of_period(grain: str, name: str, owner: str, first: Mapping[str, dt.datetim
     reached = [key for key in first if key <= due]
     row["newest_partition"] = max(reached, default=None)
     if due in first:
-        return row | {"state": "recorded", "first_recorded_at": first[due], "days_late": 0}
+        return row | _recorded_at(first[due], due_at + grace, present)
     if not first:
         return row | {"state": "unknown", "reason": "nothing is recorded yet"}
     if not reached:
         return row | {"state": "not_applicable", "reason": f"its first recorded {GRAIN_WORDS[grain]} is {min(first)}"}
     oldest_missing = next_period(grain, max(reached))
     return row | {"state": "missing", "days_late": (present - _closes(grain, oldest_missing)).days}
+
+
+def _recorded_at(first: dt.datetime, late_at: dt.datetime, present: dt.datetime) -> Row:
+    # Where the present is frozen, what is recorded afterwards says nothing of when it would have been.
+    return {"state": "recorded", "first_recorded_at": first, "days_late": 0, "was_late": first > late_at if first <= present else None}
 
 
 def _newest_late(grain: str, present: dt.datetime, grace: dt.timedelta) -> str:
@@ -121,7 +128,7 @@ def _of_activity(
     grain = grains[missed.artifact]
     proofs = [entry["recorded_at"] for entry in own if _proves(entry, event, grain)]
     if proofs:
-        return row | {"state": "recorded", "first_recorded_at": min(proofs), "days_late": 0}
+        return row | _recorded_at(min(proofs), event.overdue_at, present)
     first = min(entry["partition_key"] for entry in own)
     if grain in PERIODIC and first > _period_of(event, grain):
         return row | _NOTHING_DUE | {"state": "not_applicable", "reason": f"its first recorded {GRAIN_WORDS[grain]} is {first}"}

@@ -73,6 +73,8 @@ def _due_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
     told = f"{row['role']}, urgently" if row["is_urgent"] else row["role"]
     late = row["days_late"] if row["state"] == "missing" else None
     recorded = row["reason"] if row["state"] == "unknown" else _day(row["first_recorded_at"])
+    if row["was_late"]:
+        recorded = f"{recorded}, late"
     return (_expected(row), _VERDICTS[row["state"]], row["due"], _day(row["late_at"]), recorded, late, told)
 
 

@@ -86,8 +86,9 @@ class _Time:
     def _reminders(self, rows: Sequence[Row]) -> Iterator[NewAlert]:
         """Each reminder of the calendar once; those that are too old are recorded and not sent."""
         alerts = self.policy.alerts
-        known = {row["subject"] for row in rows if row["artifact"] == GOVERNANCE and row["rule"] == REMINDER}
-        first = self.now - dt.timedelta(days=alerts.lookback_days)
+        known = {row["subject"]: row["since"] for row in rows if row["artifact"] == GOVERNANCE and row["rule"] == REMINDER}
+        # From the newest that is recorded: nobody swept in the time of a long stop, and none of it may be missing.
+        first = min([self.now - dt.timedelta(days=alerts.lookback_days), *([max(known.values())] if known else [])])
         for event in calendar.reminders(first, self.now, alerts.reminders, self.policy.calendar):
             is_fresh = self.now - event.due_at <= dt.timedelta(hours=alerts.max_reminder_age_hours)
             if event.id not in known:
