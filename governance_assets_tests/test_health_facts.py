@@ -291,3 +291,13 @@ def test_an_incident_of_a_late_artifact_says_so() -> None:
 def test_other_periods_are_due_when_they_are_closed(grain: str, present: str, recorded: str, due: str, state: str, days_late: int) -> None:
     row = scores((recorded, "2025-09-20T06:00"), grains={"scores": grain}, present=utc(present))
     assert (row["activity"], row["due"], row["state"], row["days_late"]) == (grain, due, state, days_late)
+
+
+@pytest.mark.parametrize(("recorded", "state"), [("2025-09-25T12:00", "missing"), ("2025-09-26T00:00", "recorded")])
+def test_a_record_from_before_the_day_of_an_activity_does_not_prove_it(recorded: str, state: str) -> None:
+    assert activity("assessment", "quarter", ("2025-Q3", recorded), present="2025-10-11T00:00")["state"] == state
+
+
+@pytest.mark.parametrize(("recorded", "was_late"), [("2025-10-10T23:59", False), ("2025-10-11T00:00", True), ("2025-12-01T00:00", None)])
+def test_what_was_recorded_late_says_so(recorded: str, was_late: bool | None) -> None:
+    assert activity("assessment", "quarter", ("2025-Q3", recorded), present="2025-11-01T00:00")["was_late"] is was_late

@@ -221,17 +221,15 @@ def check_escalations(daemon: Daemon, states: list, outcome: Outcome) -> None:
     ledger = daemon.workspace.history.ledger().to_pylist()
     known = {one.id: one for one in calendar.schedules(Policy().calendar)}
     for activity, name in ACTIVITIES.items():
-        first_record: dict[str, dt.datetime] = {}
-        for row in ledger:
-            if row["artifact"] == name and row["revision"] is not None:
-                first_record.setdefault(row["partition_key"], row["recorded_at"])
+        records = [(row["partition_key"], row["recorded_at"]) for row in ledger if row["artifact"] == name and row["revision"] is not None]
         stretches, was_missing = 0, False
         for now, by_activity in states:
             event = calendar.last_overdue(known[activity], now)
             row = by_activity[activity]
             if event is None or row["state"] in ("not_applicable", "unknown"):
                 continue
-            when = first_record.get(_period(event, name))
+            period, begins = _period(event, name), event.due_at.replace(hour=0, minute=0)
+            when = min((at for key, at in records if key == period and at >= begins), default=None)
             is_missing = when is None or when > now
             if is_missing != (row["state"] == "missing"):
                 outcome.faults.append(f"{activity} at {now}: {row['state']}, recorded {when}")

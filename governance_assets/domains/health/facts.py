@@ -136,13 +136,12 @@ def _of_activity(
 
 
 def _proves(entry: Mapping[str, Any], event: Event, grain: str) -> bool:
-    """Whether a ledger entry shows that ``event`` took place.
+    """Whether a ledger entry shows that ``event`` took place: it is of the event's own period, and recorded on its day or later.
 
-    It is of the event's own period; an artifact without partitions must have been recorded on the event's day or later.
+    A period is recorded while it goes on, again and again; what was recorded before an event says nothing of it.
     """
-    if grain == "none":
-        return bool(entry["recorded_at"] >= at(event.due_at.date(), "00:00"))
-    return bool(entry["partition_key"] == _period_of(event, grain))
+    is_of_period = grain == "none" or entry["partition_key"] == _period_of(event, grain)
+    return bool(is_of_period and entry["recorded_at"] >= at(event.due_at.date(), "00:00"))
 
 
 def _period_of(event: Event, grain: str) -> str:
