@@ -10,15 +10,16 @@ import pyarrow as pa
 import pytest
 
 from governance_assets.contract import arrow_schema, conform, empty, violations
-from governance_assets.domains.assessment import contracts, facts, report
+from governance_assets.domains.assessment import contracts, facts, facts_decisions, facts_remedies, facts_risks, facts_scores, report
+from governance_assets.domains.plan.contracts import PlanDashboard
 from governance_assets.feeds import RECORD_FEEDS
 from governance_assets.pages import plots
 from governance_assets.pages.model import page_from
-from governance_assets.policy import AssessmentPolicy, CalibrationPolicy
+from governance_assets.policy import AssessmentPolicy, CalibrationPolicy, PlanPolicy
 from governance_assets.runtime.periods import period
 
 POLICY = AssessmentPolicy(draws=300, band_trials=50)
-NAMES = ("calibration_metrics", "mmm_backtest", "plan_items", "feature_catalog", "risk_register", "stakeholder_signals")
+NAMES = ("calibration_metrics", "mmm_backtest", "plan_dashboard", "plan_items", "feature_catalog", "risk_register", "stakeholder_signals")
 Q3, Q4 = period("quarter", "2025-Q3"), period("quarter", "2025-Q4")
 DAY = dt.date(2025, 12, 20)
 
@@ -49,6 +50,17 @@ def connection() -> duckdb.DuckDBPyConnection:
         item("S4", "Todo", estimated_cost=None),
     ]
     feed(con, "plan_items", plan)
+    figures = [
+        (dt.date(2025, 12, 15), "variance", 9.0),
+        (dt.date(2025, 12, 22), "estimated of done", 100.0),
+        (dt.date(2025, 12, 22), "variance", 0.3),
+    ]
+    lines = [
+        {"week": week, "plan": "main", "line": "budget", "name": name, "value": value, "unit": "", "text": ""}
+        for week, name, value in figures
+    ]
+    dashboard = pa.Table.from_pylist(lines, schema=arrow_schema(PlanDashboard))
+    con.register("plan_dashboard", dashboard.append_column("quarter", pa.array(["2025-Q4"] * len(lines), pa.string())))
     feed(
         con,
         "feature_catalog",
@@ -81,7 +93,9 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 
 def known(connection: duckdb.DuckDBPyConnection, views: tuple[str, ...] = NAMES[2:], policy: AssessmentPolicy = POLICY) -> pa.Table:
-    return facts.assessment_facts(connection, {name: name if name in views else None for name in NAMES}, [Q4], policy, CalibrationPolicy())
+    return facts.assessment_facts(
+        connection, {name: name if name in views else None for name in NAMES}, [Q4], policy, CalibrationPolicy(), PlanPolicy()
+    )
 
 
 def checked(contract: type, rows: pa.Table) -> list[dict]:
@@ -114,10 +128,10 @@ def test_facts_are_computed_or_stated_or_unknown_with_a_reason(connection: duckd
 def test_nothing_known_is_no_decision(connection: duckdb.DuckDBPyConnection) -> None:
     nothing = known(connection, views=())
     assert {row["value"] for row in nothing.to_pylist()} == {None}
-    scores = facts.dimension_scores(nothing, empty(contracts.DimensionScores), POLICY)
-    (card,) = checked(contracts.Scorecard360, facts.scorecard_360(nothing, scores, empty(contracts.Scorecard360), POLICY))
+    scores = facts_scores.dimension_scores(nothing, empty(contracts.DimensionScores), POLICY)
+    (card,) = checked(contracts.Scorecard360, facts_decisions.scorecard_360(nothing, scores, empty(contracts.Scorecard360), POLICY))
     assert (card["decision"], card["alignment"], card["coverage"], card["least"], card["most"]) == (None, None, 0.0, 0.0, 100.0)
-    assert facts.decision_flips(nothing, POLICY).num_rows == 0
+    assert facts_decisions.decision_flips(nothing, POLICY).num_rows == 0
 
 
 def test_a_quarter_from_facts_to_its_page(connection: duckdb.DuckDBPyConnection) -> None:
@@ -126,10 +140,10 @@ def test_a_quarter_from_facts_to_its_page(connection: duckdb.DuckDBPyConnection)
         [row | {"quarter": "2025-Q3", "value": 0.95 if row["metric"] == "goal_alignment" else row["value"]} for row in now.to_pylist()],
         schema=now.schema,
     )
-    scores_before = facts.dimension_scores(before, empty(contracts.DimensionScores), POLICY)
-    cards_before = facts.scorecard_360(before, scores_before, empty(contracts.Scorecard360), POLICY)
-    scores = facts.dimension_scores(now, scores_before, POLICY)
-    cards = facts.scorecard_360(now, scores, cards_before, POLICY)
+    scores_before = facts_scores.dimension_scores(before, empty(contracts.DimensionScores), POLICY)
+    cards_before = facts_decisions.scorecard_360(before, scores_before, empty(contracts.Scorecard360), POLICY)
+    scores = facts_scores.dimension_scores(now, scores_before, POLICY)
+    cards = facts_decisions.scorecard_360(now, scores, cards_before, POLICY)
     (card,) = checked(contracts.Scorecard360, cards)
     checked(contracts.DimensionScores, scores)
     assert (card["decision"], card["gap_class"], card["rule"], card["is_overrun"], card["is_accelerated"]) == (
@@ -144,19 +158,19 @@ def test_a_quarter_from_facts_to_its_page(connection: duckdb.DuckDBPyConnection)
     assert moved == {"goal_alignment": pytest.approx(card["change"])}
     assert card["lower"] < card["alignment"] < card["upper"]
     assert math.fsum(card[f"p_{name}"] for name in ("continue", "adjust_tactics", "pivot", "pause")) == pytest.approx(1)
-    flips = checked(contracts.DecisionFlips, facts.decision_flips(now, POLICY))
+    flips = checked(contracts.DecisionFlips, facts_decisions.decision_flips(now, POLICY))
     nearest = next(row for row in flips if row["wanted"] == "any")
     assert (nearest["first_metric"], nearest["first_to"], nearest["is_attained"]) == ("budget_variance", pytest.approx(0.25), True)
     views = {"plan_items": "plan_items", "feature_catalog": "feature_catalog"}
-    plan = facts.remediation_plan(connection, views, now, [Q4], POLICY)
+    plan = facts_remedies.remediation_plan(connection, views, now, [Q4], POLICY, PlanPolicy())
     assert [row["kind"] for row in checked(contracts.RemediationPlan, plan)] == ["late_item", "missing_feature"]
-    proposal = facts.adjustment_proposal(connection, views, [Q4], POLICY)
+    proposal = facts_remedies.adjustment_proposal(connection, views, [Q4], POLICY, PlanPolicy())
     whole = checked(contracts.AdjustmentProposal, proposal)[0]
     assert (whole["phase"], whole["is_due"], whole["open_estimate"]) == ("*", True, 60.0)
     assert whole["proposed_estimate"] == pytest.approx(78.0)
-    tables = {"assessment_facts": now, "dimension_scores": scores, "decision_flips": facts.decision_flips(now, POLICY)}
+    tables = {"assessment_facts": now, "dimension_scores": scores, "decision_flips": facts_decisions.decision_flips(now, POLICY)}
     tables |= {"scorecard_360": cards, "remediation_plan": plan, "adjustment_proposal": proposal}
-    tables["risk_matrix"] = facts.risk_matrix(connection, {"risk_register": "risk_register"}, [Q4], POLICY)
+    tables["risk_matrix"] = facts_risks.risk_matrix(connection, {"risk_register": "risk_register"}, [Q4], POLICY)
     tables["success_criteria"] = facts.success_criteria(now, empty(contracts.SuccessCriteria), ["2025-Q4"], POLICY)
     described = report.page(tables, pa.table({}), dt.datetime(2026, 1, 5, tzinfo=dt.UTC))
     assert described["intro"].startswith("2025-Q4: pause (provisional)" if card["is_provisional"] else "2025-Q4: pause.")

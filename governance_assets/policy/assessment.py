@@ -148,13 +148,6 @@ class AssessmentPolicy(Section):
     r2_engine: str = setting("bayes", unit="engine", source="B29 P", why="the engine whose figures budgets rest on")
     coverage_window: str = setting("trailing_26", unit="window", source="B16 P", why="the shortest window with a verdict on coverage")
     max_signal_age_days: int = setting(100, unit="days", ge=1, source="C46 P", why="a quarterly survey, and a week to hold it in")
-    done_words: tuple[str, ...] = setting(
-        ("done", "complete", "completed", "accepted", "closed"),
-        unit="words",
-        min_length=1,
-        source="C17 P",
-        why="states of a plan item that are done",
-    )
     gap_words: tuple[str, ...] = setting(
         ("gap", "missing"), unit="words", min_length=1, source="B31", why="states of a catalogued feature that is not there"
     )

@@ -191,6 +191,11 @@ class PlanPolicy(Section):
         """``drift_days`` in hours."""
         return self.drift_days * 24
 
+    @property
+    def done_words(self) -> frozenset[str]:
+        """Words of a status that is done, in lower case."""
+        return frozenset(word for each in self.states if each.state == "done" for word in each.words)
+
     def terms(self, plan: str) -> PlanTerms:
         """What a plan is held against; nothing where the policy does not name it."""
         return next((each for each in self.plans if each.plan == plan), PlanTerms(plan=plan))

@@ -97,7 +97,7 @@ def _items(given: Given, day: dt.date, policy: Policy) -> list[Row]:
     done: dict[str, Row] = {}
     for item in given.connection.execute(query).to_arrow_table().to_pylist():
         name = item["item_id"] or item["record_id"] or item["title"]
-        is_done = (item["status"] or "").strip().lower() in policy.assessment.done_words
+        is_done = (item["status"] or "").strip().lower() in policy.plan.done_words
         if name and is_done and _level(item["autonomy_level"]) >= policy.model_risk.approval_level:
             decided_on = min(item["actual_end"] or item["date"], item["date"])
             row = {"subject": f"{item['plan']} {name}".strip(), "kind": "item", "what": item["title"] or name, "decided_on": decided_on}
