@@ -81,11 +81,9 @@ def weekly(models: int, seed: int) -> Iterator[tuple[str, dt.date, pa.Table]]:
         rows = {"subject": subjects, "check": checks, "outcome": failed}
         for critic in ("modeling_reality_critic", "allocator_critic"):
             yield critic, week, filled(contract[critic], len(subjects), week=week, **rows)
-        lines = {"line": "budget", "name": ["estimated of done", "variance"], "value": [1000.0, 0.1]}
-        yield "plan_dashboard", week, filled(contract["plan_dashboard"], 2, week=week, **lines)
 
 
-_READ = ("calibration_metrics", "mmm_backtest", "model_registry", "modeling_reality_critic", "allocator_critic", "plan_dashboard")
+_READ = ("calibration_metrics", "mmm_backtest", "model_registry", "modeling_reality_critic", "allocator_critic")
 
 
 def write_telemetry(folder: Path, seed: int) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from governance_assets.contract import arrow_schema, conform, empty, violations
 from governance_assets.domains.assessment import contracts, facts, facts_decisions, facts_remedies, facts_risks, facts_scores, report
-from governance_assets.domains.plan.contracts import PlanDashboard
 from governance_assets.feeds import RECORD_FEEDS
 from governance_assets.pages import plots
 from governance_assets.pages.model import page_from
@@ -19,7 +18,7 @@ from governance_assets.policy import AssessmentPolicy, CalibrationPolicy, PlanPo
 from governance_assets.runtime.periods import period
 
 POLICY = AssessmentPolicy(draws=300, band_trials=50)
-NAMES = ("calibration_metrics", "mmm_backtest", "plan_dashboard", "plan_items", "feature_catalog", "risk_register", "stakeholder_signals")
+NAMES = ("calibration_metrics", "mmm_backtest", "plan_items", "feature_catalog", "risk_register", "stakeholder_signals")
 Q3, Q4 = period("quarter", "2025-Q3"), period("quarter", "2025-Q4")
 DAY = dt.date(2025, 12, 20)
 
@@ -50,17 +49,6 @@ def connection() -> duckdb.DuckDBPyConnection:
         item("S4", "Todo", estimated_cost=None),
     ]
     feed(con, "plan_items", plan)
-    figures = [
-        (dt.date(2025, 12, 15), "variance", 9.0),
-        (dt.date(2025, 12, 22), "estimated of done", 100.0),
-        (dt.date(2025, 12, 22), "variance", 0.3),
-    ]
-    lines = [
-        {"week": week, "plan": "main", "line": "budget", "name": name, "value": value, "unit": "", "text": ""}
-        for week, name, value in figures
-    ]
-    dashboard = pa.Table.from_pylist(lines, schema=arrow_schema(PlanDashboard))
-    con.register("plan_dashboard", dashboard.append_column("quarter", pa.array(["2025-Q4"] * len(lines), pa.string())))
     feed(
         con,
         "feature_catalog",

@@ -101,8 +101,7 @@ def test_a_decision_is_pending_until_the_deciding_role_approves(con: duckdb.Duck
         "signed_commit",
     )
     assert found[("2025-Q4", "scorecard_360 2025-Q4")]["adjust_by"] is None, "continue needs no adjustment"
-    assert ("2025-Q4", "adjustment_proposal 2025-Q4") not in found, "none is due"
-    assert found[("2025-Q4", "adjustment_proposal 2025-Q3")]["what"] == "budget +30.0 %"
+    assert (before["what"], found[("2025-Q4", "scorecard_360 2025-Q4")]["what"]) == ("pivot; proposed for budget +30.0 %", "continue")
 
 
 @pytest.mark.parametrize(
@@ -257,11 +256,11 @@ def test_the_page_tells_what_is_open_and_the_file_what_is_to_be_signed(con: duck
     tables["decision_approvals"] = pa.Table.from_pylist(list(found.values()), schema=arrow_schema(contracts.DecisionApprovals))
     described = report.page(tables, pa.table({}), LATE)
     page = page_from(described)
-    assert page.sections[0].text.startswith("2 approvals pending, rejected or outdated; 0 overrides")
+    assert page.sections[0].text.startswith("1 approvals pending, rejected or outdated; 0 overrides")
     assert plots.svg(described["sections"][0]["plot"], plots.NARROW).count("</svg>") == 1
     (path,) = [path for section in page.sections for _, path in section.documents]
     (text,) = [text for name, text in report.documents(tables, pa.table({}), LATE).items() if name == path]
-    assert [line.split(",")[0] for line in text.splitlines()] == ["subject", "scorecard_360 2025-Q4", "adjustment_proposal 2025-Q3"]
+    assert [line.split(",")[0] for line in text.splitlines()] == ["subject", "scorecard_360 2025-Q4"]
     nothing = {name: empty(registry()[name]) for name in tables}
     assert report.page(nothing, pa.table({}), LATE)["sections"] == []
     assert report.documents(nothing, pa.table({}), LATE) == {}

@@ -27,14 +27,13 @@ def assessment_facts(
     plan: PlanPolicy,
     calibration_metrics: Within,
     mmm_backtest: Past,
-    plan_dashboard: Within,
     plan_items: LandedPast,
     feature_catalog: LandedPast,
     risk_register: LandedPast,
     stakeholder_signals: LandedPast,
 ) -> pa.Table:
     """One row is one metric at the end of a quarter."""
-    artifacts = {"calibration_metrics": calibration_metrics, "mmm_backtest": mmm_backtest, "plan_dashboard": plan_dashboard}
+    artifacts = {"calibration_metrics": calibration_metrics, "mmm_backtest": mmm_backtest}
     feeds = {"plan_items": plan_items, "feature_catalog": feature_catalog, "risk_register": risk_register}
     given = artifacts | feeds | {"stakeholder_signals": stakeholder_signals}
     views = {name: view.if_any for name, view in given.items()}

@@ -15,8 +15,8 @@ import duckdb
 import pyarrow as pa
 
 from governance_assets.domains.assessment import contracts, rules
-from governance_assets.domains.assessment.facts_known import BUDGET, CRITERIA, R2, Known, Row, Views, bounds, table_of
-from governance_assets.domains.assessment.facts_plan import budget_of, features, of_plan, plan_rows
+from governance_assets.domains.assessment.facts_known import CRITERIA, R2, Known, Row, Views, bounds, table_of
+from governance_assets.domains.assessment.facts_plan import features, of_plan, plan_rows
 from governance_assets.domains.assessment.facts_risks import of_risks, risk_rows, signals_of
 from governance_assets.policy import AssessmentPolicy, CalibrationPolicy, PlanPolicy
 from governance_assets.policy.assessment import AssessedMetric
@@ -39,7 +39,6 @@ def assessment_facts(
         history = r2_history(connection, views["mmm_backtest"], policy, period.key)
         known: dict[str, Known] = {
             R2: _last_of(history, period.key),
-            BUDGET: budget_of(connection, views["plan_dashboard"], period.key),
             "interval_coverage": _coverage(connection, views["calibration_metrics"], period.key, policy, calibration),
         }
         known |= of_plan(items, features(connection, views, last), policy) | of_risks(risks, last)

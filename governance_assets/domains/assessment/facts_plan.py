@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from governance_assets.domains.assessment.facts_known import CRITICAL_GAPS, GAP_SHARE, Known, Row, Views
+from governance_assets.domains.assessment.facts_known import BUDGET, CRITICAL_GAPS, GAP_SHARE, Known, Row, Views
 from governance_assets.feeds import snapshot
 from governance_assets.policy import AssessmentPolicy, PlanPolicy
 
@@ -47,7 +47,9 @@ def plan_rows(connection: duckdb.DuckDBPyConnection, views: Views, last: dt.date
 def of_plan(items: Sequence[Row], catalogue: Sequence[Row], policy: AssessmentPolicy) -> dict[str, Known]:
     """What the items and the catalogue of features say, by metric."""
     missing = [one for one in catalogue if one["status"].strip().lower() in policy.gap_words]
-    found = {"timeline_variance": Known(reason="no completed item of the plan states all four dates")}
+    # At the quarter's last day, as the proposal has them: the plan's own weeks end up to three days before or after it.
+    found = {BUDGET: Known(reason="no completed item of the plan states both costs")}
+    found["timeline_variance"] = Known(reason="no completed item of the plan states all four dates")
     if catalogue:
         day = max(one["date"] for one in catalogue)
         found["feature_completeness"] = Known(1 - len(missing) / len(catalogue), "feature_catalog: signals that are there", day)
@@ -57,25 +59,11 @@ def of_plan(items: Sequence[Row], catalogue: Sequence[Row], policy: AssessmentPo
         critical = sum(is_critical(item, policy) for item in late)
         found[GAP_SHARE] = Known((len(late) + len(missing)) / len(items), "plan_items and feature_catalog: gaps over plan items", day)
         found[CRITICAL_GAPS] = Known(float(critical), "plan_items: late items of critical priority", day)
+        if (value := variance(cost_pairs(items))) is not None:
+            found[BUDGET] = Known(value, "plan_items: costs of done items", day)
         if (value := variance(day_pairs(items))) is not None:
             found["timeline_variance"] = Known(value, "plan_items: days of done items", day)
     return found
-
-
-def budget_of(connection: duckdb.DuckDBPyConnection, view: str | None, quarter: str) -> Known:
-    """Variance of the costs of done work over all plans, by the dashboard of the quarter's last recorded week."""
-    if view is None:
-        return Known(reason="no dashboard of the plan is recorded")
-    query = f"""
-        SELECT week, sum(planned), sum(planned * variance) FROM (
-            SELECT week, plan, max(value) FILTER (name = 'estimated of done') AS planned, max(value) FILTER (name = 'variance') AS variance
-            FROM {view} WHERE line = 'budget' AND quarter = ? GROUP BY week, plan
-        ) WHERE variance IS NOT NULL GROUP BY week QUALIFY week = max(week) OVER ()
-    """
-    found = connection.execute(query, [quarter]).fetchone()
-    if found is None or not found[1]:
-        return Known(reason="no completed item of the plan states both costs")
-    return Known(found[2] / found[1], "plan_dashboard: costs of done items", found[0])
 
 
 def is_critical(item: Row, policy: AssessmentPolicy) -> bool:

@@ -11,7 +11,7 @@ from governance_assets.runtime.artifact import LandedPast, Past, Run, Within, ar
 def decision_approvals(
     run: Run, policy: Policy, scorecard_360: Past, adjustment_proposal: Past, approvals: LandedPast, plan_items: LandedPast
 ) -> pa.Table:
-    """One row is one decision, proposal or finished item that needs approval."""
+    """One row is one decision or finished item that needs approval."""
     given = facts_approvals.Given(run.connection, scorecard_360.view, adjustment_proposal.view, approvals.if_any, plan_items.if_any)
     return facts_approvals.decision_approvals(given, run.periods, run.as_of, policy)
 

@@ -13,14 +13,14 @@ _NOT_GIVEN = "not given"
 
 
 class DecisionApprovals(Contract, artifact="decision_approvals", grain="quarter", key=("quarter", "subject"), owner="programme_owner"):
-    """One decision, proposal or finished item that needs the deciding role's approval: of the quarter, or still open as it began."""
+    """One decision or finished item that needs the deciding role's approval: of the quarter, or still open as it began."""
 
     quarter: str = field(_QUARTER)
     subject: str = field("What is to be approved, as an approval names it: scorecard_360 2025-Q4, or the plan and its item")
-    kind: Literal["decision", "adjustment", "item"] = field(
-        "Decision of the assessment, proposal of an adjustment, or finished item of the plan whose autonomy level asks for approval"
+    kind: Literal["decision", "item"] = field(
+        "Decision of the assessment, or finished item of the plan whose autonomy level asks for approval"
     )
-    what: str = field("What was decided, proposed or finished")
+    what: str = field("What was decided, with the adjustment proposed beside it; or what was finished")
     decided_on: dt.date = field("Day of the assessment, or day the item was done or first seen done")
     due_on: dt.date = field("Last day for the approval")
     content_sha256: str | None = field("Digest of what is to be approved, as the ledger has it", null="an item of the plan has none")

@@ -56,37 +56,39 @@ def decision_approvals(given: Given, periods: Sequence[Period], as_of: dt.dateti
 
 
 def _assessments(given: Given, period: Period, policy: Policy) -> list[Row]:
-    """Decisions and due proposals of every quarter up to this one."""
+    """Decisions of every quarter up to this one, each with the adjustment that was proposed beside it."""
     cards = _recorded(given.connection, given.scorecards, "scorecard_360", period.key)
     proposals = _recorded(given.connection, given.proposals, "adjustment_proposal", period.key)
-    due = {quarter for quarter, part in proposals.items() if any(row["is_due"] for row in part.to_pylist() if row["phase"] == "*")}
     rows = []
     for quarter, part in cards.items():
-        decision = part["decision"][0].as_py()
-        if decision is not None:
-            name = str(decision).replace("_", " ")
-            rows.append(
-                _asked(f"scorecard_360 {quarter}", "decision", name, quarter, part, policy) | {"needs_adjustment": name != "continue"}
-            )
-    for quarter in sorted(due):
-        whole = next(row for row in proposals[quarter].to_pylist() if row["phase"] == "*")
-        told = [f"{name} {100 * value:+.1f} %" for name in ("budget", "timeline") if (value := whole[f"{name}_variance"]) is not None]
-        row = _asked(f"adjustment_proposal {quarter}", "adjustment", ", ".join(told), quarter, proposals[quarter], policy)
-        rows.append(row | {"needs_adjustment": True})
+        if (decision := part["decision"][0].as_py()) is None:
+            continue
+        whole = [row for row in proposals[quarter].to_pylist() if row["phase"] == "*" and row["is_due"]] if quarter in proposals else []
+        proposed = [f"proposed for {told}" for row in whole if (told := _variances(row))]
+        decided_on = last_friday(quarter)
+        rows.append(
+            {
+                "subject": f"scorecard_360 {quarter}",
+                "kind": "decision",
+                "what": "; ".join([str(decision).replace("_", " "), *proposed]),
+                "decided_on": decided_on,
+                "due_on": decided_on + policy.model_risk.approval_days * DAY,
+                "content_sha256": table_digest(part, registry()["scorecard_360"].key),
+                "needs_adjustment": decision != "continue" or bool(whole),
+            }
+        )
     return rows
+
+
+def _variances(row: Row) -> str:
+    told = [f"{name} {100 * value:+.1f} %" for name in ("budget", "timeline") if (value := row[f"{name}_variance"]) is not None]
+    return ", ".join(told)
 
 
 def _recorded(con: duckdb.DuckDBPyConnection, view: str, artifact: str, until: str) -> dict[str, pa.Table]:
     """The rows of each quarter up to one, as the ledger digests them."""
     rows = conform(registry()[artifact], con.execute(f"SELECT * FROM {view} WHERE quarter <= ? ORDER BY quarter", [until]).to_arrow_table())
     return {key: rows.filter(pc.equal(rows["quarter"], key)) for key in sorted(set(rows["quarter"].to_pylist()))}
-
-
-def _asked(subject: str, kind: str, what: str, quarter: str, part: pa.Table, policy: Policy) -> Row:
-    decided_on = last_friday(quarter)
-    digest = table_digest(part, registry()[subject.split()[0]].key)
-    row: Row = {"subject": subject, "kind": kind, "what": what, "decided_on": decided_on, "content_sha256": digest}
-    return row | {"due_on": decided_on + policy.model_risk.approval_days * DAY}
 
 
 def _items(given: Given, day: dt.date, policy: Policy) -> list[Row]:

@@ -115,7 +115,7 @@ POLICY_CHANGE_IS_APPROVED = Rule(
 
 
 def judge_decision_approvals(rows: pa.Table, policy: ModelRiskPolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
-    """Approval of each decision, proposal and item, its signer, its content, and what became of it in the plan."""
+    """Approval of each decision and item, its signer, its content, and what became of it in the plan."""
     if not rows.num_rows:
         return [DECISION_IS_APPROVED.not_applicable(partition_key, "nothing needed approval")]
     return [finding for row in rows.to_pylist() for finding in _approval(row)]
