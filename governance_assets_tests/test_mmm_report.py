@@ -142,3 +142,10 @@ def test_the_inbox_is_shown_and_written_newest_first(tables: dict[str, pa.Table]
     many = pa.concat_tables([told] * 300)
     assert len(str(report.documents(tables | {"mmm_backtest": many}, recorded([]), AS_OF)[path]).splitlines()) == 1 + 200
     assert report.documents(tables | {"mmm_backtest": told.slice(0, 0)}, recorded([]), AS_OF) == {}
+
+
+def test_predictions_without_a_backtest_are_no_missing_weeks(tables: dict[str, pa.Table]) -> None:
+    alone = tables | {"mmm_backtest": tables["mmm_backtest"].slice(0, 0)}
+    intro = report.page(alone, recorded([]), AS_OF)["intro"]
+    assert f"predicted up to {NEWEST}" in intro
+    assert "a model needs a year" not in intro

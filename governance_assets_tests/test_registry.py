@@ -14,7 +14,16 @@ import pyarrow.compute as pc
 import pytest
 
 from governance_assets.contract import Contract, arrow_schema, conform, violations
-from governance_assets.domains.registry import contracts, facts, report, rules
+from governance_assets.domains.registry import (
+    contracts,
+    facts,
+    facts_demos,
+    facts_features,
+    facts_promotions,
+    facts_retraining,
+    report,
+    rules,
+)
 from governance_assets.pages.model import page_from
 from governance_assets.policy import Policy, PolicyError, RegistryPolicy, policy_from
 from governance_assets_tests.mmm_data import media_table, monday
@@ -38,7 +47,7 @@ def checked(contract: type[Contract], rows: pa.Table) -> pa.Table:
 def retrained() -> pa.Table:
     con = duckdb.connect()
     con.register("media", media_table(tenants=1))
-    return checked(contracts.WeeklyRetraining, facts.weekly_retraining(con, "media", [monday(50), monday(51), monday(52)], OWN))
+    return checked(contracts.WeeklyRetraining, facts_retraining.weekly_retraining(con, "media", [monday(50), monday(51), monday(52)], OWN))
 
 
 def test_retraining_begins_with_a_year_and_fits_every_week_known_by_then(retrained: pa.Table) -> None:
@@ -55,7 +64,7 @@ def test_retraining_begins_with_a_year_and_fits_every_week_known_by_then(retrain
 def test_a_week_is_retrained_the_same_whatever_came_later(retrained: pa.Table) -> None:
     con, media = duckdb.connect(), media_table(tenants=1)
     con.register("media", media.filter(pc.less_equal(media["week"], monday(51))))
-    alone = checked(contracts.WeeklyRetraining, facts.weekly_retraining(con, "media", [monday(51)], OWN))
+    alone = checked(contracts.WeeklyRetraining, facts_retraining.weekly_retraining(con, "media", [monday(51)], OWN))
     assert alone.equals(retrained.slice(0, 1))
 
 
@@ -63,7 +72,7 @@ def test_a_series_that_no_engine_can_use_is_a_failed_finding() -> None:
     con, media = duckdb.connect(), media_table(tenants=1)
     is_target = pc.and_(pc.equal(media["series"], "target"), pc.equal(media["week"], monday(51)))
     con.register("media", media.filter(pc.invert(is_target)))
-    rows = checked(contracts.WeeklyRetraining, facts.weekly_retraining(con, "media", [monday(51)], OWN))
+    rows = checked(contracts.WeeklyRetraining, facts_retraining.weekly_retraining(con, "media", [monday(51)], OWN))
     assert rows["problem"].to_pylist() == ["the target of the week is not observed"]
     found = rules.judge_weekly_retraining(rows, OWN, str(monday(51)))
     assert [(finding.rule, finding.outcome) for finding in found] == [("retraining_succeeds", "fail")]
@@ -221,7 +230,7 @@ def decision(crps: float = 0.9, change: float | None = 0.1, inside: int = 24, we
             row = {"tenant": "north", "engine": engine, "week": WEEK - dt.timedelta(weeks=back), "crps": score, "lower": 0.0, "upper": 1.0}
             predicted.append(row | {"observed": 0.5 if back < inside else 2.0})
     moved = [] if change is None else [fitted(monday(77), 1.0, "ridge"), fitted(WEEK, 1.0 + change, "ridge")]
-    return checked(contracts.PromotionDecisions, facts.promotion_decisions(versions, predicted, moved, OWN)).to_pylist()[0]
+    return checked(contracts.PromotionDecisions, facts_promotions.promotion_decisions(versions, predicted, moved, OWN)).to_pylist()[0]
 
 
 @pytest.mark.parametrize(
@@ -261,7 +270,7 @@ def test_a_refit_of_the_same_method_is_held_by_how_far_its_return_moved(tv: floa
     ]
     span = [WEEK - dt.timedelta(weeks=back) for back in range(26)]
     predicted = [{"tenant": "north", "engine": "bayes", "week": w, "crps": 1.0, "lower": 0, "upper": 1, "observed": 0.5} for w in span]
-    found = facts.promotion_decisions(versions, predicted, [before, after], OWN).to_pylist()[0]
+    found = facts_promotions.promotion_decisions(versions, predicted, [before, after], OWN).to_pylist()[0]
     assert (found["is_refit"], found["decision"]) == (True, expected)
     assert found["gain"] == 0
 
@@ -284,13 +293,13 @@ def test_unknown_conditions_stay_unknown() -> None:
 # Demos
 
 
-def demos(versions: list[str], fits: list[dict[str, Any]], failed: list[facts.Failure]) -> dict[str, Any]:
+def demos(versions: list[str], fits: list[dict[str, Any]], failed: list[facts_demos.Failure]) -> dict[str, Any]:
     registered = [
         {"week": WEEK, "model_id": "media_mix/north", "version": version, "kind": "media_mix", "status": "challenger", "metrics": None}
         | {"created_at": dt.datetime.combine(WEEK, dt.time(number), dt.UTC)}
         for number, version in enumerate(versions)
     ]
-    table = facts.demo_artifacts(registered, fits, {"media_mix/north": failed}, report.demo_summary)
+    table = facts_demos.demo_artifacts(registered, fits, {"media_mix/north": failed}, report.demo_summary)
     return checked(contracts.DemoArtifacts, table).to_pylist()[0]
 
 
@@ -301,9 +310,9 @@ def test_a_demo_shows_the_newest_version_and_is_stale_when_it_cannot() -> None:
     assert "| tv | 2 | 1 to 3 |" in current["summary"]
     foreign = demos([f"bayes@{WEEK}", "robyn-7"], fits, [])
     assert (foreign["registered_version"], foreign["demo_version"]) == ("robyn-7", f"bayes@{WEEK}")
-    broken = demos([f"bayes@{WEEK}"], fits, [facts.Failure(WEEK, None, "run demo/media_mix/north ended with fail")])
+    broken = demos([f"bayes@{WEEK}"], fits, [facts_demos.Failure(WEEK, None, "run demo/media_mix/north ended with fail")])
     assert (broken["demo_version"], broken["blocked_by"]) == (f"bayes@{monday(77)}", "run demo/media_mix/north ended with fail")
-    mended = demos([f"bayes@{WEEK}"], fits, [facts.Failure(monday(80), monday(81), "a run")])
+    mended = demos([f"bayes@{WEEK}"], fits, [facts_demos.Failure(monday(80), monday(81), "a run")])
     assert mended["blocked_by"] is None
     outcomes = []
     for row in (current, foreign, broken, mended):
@@ -325,9 +334,9 @@ def test_failed_runs_of_demos_stand_until_one_succeeds() -> None:
         }
     )
     con.register("runs", runs)
-    found = facts.failed_runs(con, "runs")["media_mix/north"]
+    found = facts_demos.failed_runs(con, "runs")["media_mix/north"]
     assert [(one.day, one.mended) for one in found] == [(monday(1), monday(3)), (monday(2), monday(3)), (monday(4), None)]
-    assert facts.failed_runs(con, None) == {}
+    assert facts_demos.failed_runs(con, None) == {}
 
 
 # Features
@@ -340,7 +349,7 @@ def catalogue(path: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.skipif(not CATALOGUE.is_file(), reason="the record of the feature catalogue is not here")
 def test_the_recorded_catalogue_has_ten_of_twenty_two_signals_and_no_family_closed() -> None:
-    rows = checked(contracts.FeatureCoverage, facts.feature_coverage(catalogue(CATALOGUE), [WEEK], OWN))
+    rows = checked(contracts.FeatureCoverage, facts_features.feature_coverage(catalogue(CATALOGUE), [WEEK], OWN))
     whole = rows.filter(pc.equal(rows["category"], "all")).to_pylist()[0]
     assert (whole["available"], whole["gaps"]) == (10, 12)
     assert set(whole["open_families"].split(",")) == set(OWN.gap_families)
@@ -353,14 +362,14 @@ def test_the_recorded_catalogue_has_ten_of_twenty_two_signals_and_no_family_clos
 @pytest.mark.parametrize(("available", "outcome"), [(7, "fail"), (8, "pass"), (9, "pass")])
 def test_coverage_of_features_at_its_limit(available: int, outcome: str) -> None:
     signals = [{"signal_id": str(n), "category": "a", "status": "available" if n < available else "gap", "date": WEEK} for n in range(10)]
-    rows = facts.feature_coverage(signals, [WEEK, WEEK - dt.timedelta(weeks=1)], OWN)
+    rows = facts_features.feature_coverage(signals, [WEEK, WEEK - dt.timedelta(weeks=1)], OWN)
     assert set(rows["week"].to_pylist()) == {WEEK}
     assert rules.judge_feature_coverage(rows, OWN, "")[0].outcome == outcome
 
 
 def test_a_family_closes_with_its_signal() -> None:
     signals = [{"signal_id": signal, "category": "a", "status": "Available", "date": WEEK} for signal in OWN.gap_signals[1:]]
-    rows = facts.feature_coverage(signals, [WEEK], OWN)
+    rows = facts_features.feature_coverage(signals, [WEEK], OWN)
     assert rows.filter(pc.equal(rows["category"], "all"))["open_families"].to_pylist() == ["pacing"]
 
 
@@ -404,7 +413,7 @@ def test_the_page_and_its_documents_hold_together() -> None:
         "model_registry": models,
         "promotion_decisions": pa.Table.from_pylist([decision()], arrow_schema(contracts.PromotionDecisions)),
         "demo_artifacts": demo,
-        "feature_coverage": facts.feature_coverage(signals, [WEEK], OWN),
+        "feature_coverage": facts_features.feature_coverage(signals, [WEEK], OWN),
     }
     page = page_from(report.page(tables, nothing, dt.datetime(2025, 10, 6, tzinfo=dt.UTC)))
     linked = {path for section in page.sections for _, path in section.documents}

@@ -16,9 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from governance_assets.contract import arrow_schema
-from governance_assets.domains.mmm.contracts import (
-    MmmBacktest,
-)
+from governance_assets.domains.mmm.contracts import MmmBacktest
 from governance_assets.policy import MmmPolicy
 from governance_assets.stats.arrays import Floats
 from governance_assets.stats.explained_share import fold_spread, r_squared

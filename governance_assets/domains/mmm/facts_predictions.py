@@ -26,15 +26,7 @@ from governance_assets.domains.mmm.facts_saved import imported, saved_weeks
 from governance_assets.policy import MmmPolicy
 from governance_assets.stats.media_imported import ImportedResult
 from governance_assets.stats.media_rows import between, tenants_from
-from governance_assets.stats.media_series import (
-    BAYES,
-    FittedWeeks,
-    MediaSeries,
-    curves_of,
-    designs,
-    fitted,
-    predictions,
-)
+from governance_assets.stats.media_series import BAYES, FittedWeeks, MediaSeries, curves_of, designs, fitted, predictions
 
 Row = dict[str, Any]
 

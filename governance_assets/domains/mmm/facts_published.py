@@ -14,9 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from governance_assets.contract import arrow_schema
-from governance_assets.domains.mmm.contracts import (
-    PublishedFigures,
-)
+from governance_assets.domains.mmm.contracts import PublishedFigures
 from governance_assets.domains.mmm.facts_backtests import mape
 from governance_assets.stats.arrays import Floats
 from governance_assets.stats.forecast_errors import relative_improvement

@@ -15,27 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance_assets.contract import arrow_schema
-from governance_assets.domains.mmm.contracts import (
-    MediaContributions,
-    MediaDraws,
-)
+from governance_assets.domains.mmm.contracts import MediaContributions, MediaDraws
 from governance_assets.domains.mmm.facts_predictions import tenants
 from governance_assets.policy import MmmPolicy
 from governance_assets.runtime.periods import quarter_of_week, weeks_of_quarter
-from governance_assets.stats.media_posterior import (
-    channel_draws,
-    column_draws,
-    kept_places,
-    recorded_columns,
-    recorded_draws,
-)
+from governance_assets.stats.media_posterior import channel_draws, column_draws, kept_places, recorded_columns, recorded_draws
 from governance_assets.stats.media_rows import until
-from governance_assets.stats.media_series import (
-    BAYES,
-    MediaSeries,
-    designs,
-    fitted,
-)
+from governance_assets.stats.media_series import BAYES, MediaSeries, designs, fitted
 from governance_assets.stats.rounding import rounded
 
 _SEED = 20251006

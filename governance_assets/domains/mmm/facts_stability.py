@@ -16,25 +16,13 @@ import numpy as np
 import pyarrow as pa
 
 from governance_assets.contract import arrow_schema
-from governance_assets.domains.mmm.contracts import (
-    RefitStability,
-)
+from governance_assets.domains.mmm.contracts import RefitStability
 from governance_assets.domains.mmm.facts_refits import by_subject, drawn_of, refits
 from governance_assets.policy import MmmPolicy
 from governance_assets.stats.arrays import Floats
 from governance_assets.stats.chain_diagnostics import split_r_hat
-from governance_assets.stats.media_posterior import (
-    ChannelDraws,
-    kept_places,
-    optimal_shares,
-    recorded_draws,
-    unconstrained_multiples,
-)
-from governance_assets.stats.media_series import (
-    MediaSeries,
-    model_columns,
-    varying,
-)
+from governance_assets.stats.media_posterior import ChannelDraws, kept_places, optimal_shares, recorded_draws, unconstrained_multiples
+from governance_assets.stats.media_series import MediaSeries, model_columns, varying
 from governance_assets.stats.rounding import rounded
 
 _STEP = 0.01

@@ -52,7 +52,7 @@ def page(tables: Mapping[str, pa.Table], findings: pa.Table, as_of: dt.datetime)
     """The page model: acceptance, backtests and predictions, for the newest recorded week."""
     backtests, predictions = tables["mmm_backtest"], tables["media_predictions"]
     newest = pc.max(backtests["week"]).as_py() if backtests.num_rows else None
-    reach = f"Newest week: {newest}." if newest else "No week is predicted yet: a model needs a year of weeks first."
+    reach = f"Newest week: {newest}." if newest else _no_backtest(predictions)
     sections = [
         _acceptance_section(findings, newest),
         _backtest_section(backtests, newest),
@@ -114,6 +114,13 @@ def stability_plots(rows_of: Callable[[str], pa.Table]) -> dict[str, Plot]:
 
 
 # ---------------------------------------------------------------- sections
+
+
+def _no_backtest(predictions: pa.Table) -> str:
+    if not predictions.num_rows:
+        return "No week is predicted yet: a model needs a year of weeks first."
+    last = pc.max(predictions["week"]).as_py()
+    return f"Weeks are predicted up to {last}, and no backtest of these is recorded: `governance run` without a quarter records them all."
 
 
 def _acceptance_section(findings: pa.Table, newest: dt.date | None) -> dict[str, Any]:

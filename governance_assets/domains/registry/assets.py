@@ -4,7 +4,16 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from governance_assets.domains.registry import contracts, facts, report, rules
+from governance_assets.domains.registry import (
+    contracts,
+    facts,
+    facts_demos,
+    facts_features,
+    facts_promotions,
+    facts_retraining,
+    report,
+    rules,
+)
 from governance_assets.pages import plots
 from governance_assets.policy import Policy, RegistryPolicy
 from governance_assets.runtime.artifact import LandedPast, Past, Run, Same, artifact
@@ -23,7 +32,7 @@ def _drawn(rows_of: Callable[[str], pa.Table]) -> dict[str, str]:
 )
 def weekly_retraining(run: Run, policy: RegistryPolicy, media_weekly: LandedPast) -> pa.Table:
     """One row is one engine fitted to everything known of a tenant at the end of the week."""
-    return facts.weekly_retraining(run.connection, media_weekly.if_any, run.weeks, policy)
+    return facts_retraining.weekly_retraining(run.connection, media_weekly.if_any, run.weeks, policy)
 
 
 @artifact(contracts.ModelRegistry, judge=rules.judge_model_registry, headline=report.headline_of_registry)
@@ -49,19 +58,19 @@ def promotion_decisions(
     registry, predicted, retrained = (
         facts.recorded(run.connection, view.view) for view in (model_registry, media_predictions, weekly_retraining)
     )
-    return facts.promotion_decisions(registry, predicted, retrained, policy)
+    return facts_promotions.promotion_decisions(registry, predicted, retrained, policy)
 
 
 @artifact(contracts.DemoArtifacts, judge=rules.judge_demo_artifacts, headline=report.headline_of_demos)
 def demo_artifacts(run: Run, model_registry: Same, weekly_retraining: Past, test_runs: LandedPast) -> pa.Table:
     """One row is the demo of one tenant's model: which version it shows, and its summary."""
     registry, retrained = (facts.recorded(run.connection, view.view) for view in (model_registry, weekly_retraining))
-    failed = facts.failed_runs(run.connection, test_runs.if_any)
-    return facts.demo_artifacts(registry, retrained, failed, report.demo_summary)
+    failed = facts_demos.failed_runs(run.connection, test_runs.if_any)
+    return facts_demos.demo_artifacts(registry, retrained, failed, report.demo_summary)
 
 
 @artifact(contracts.FeatureCoverage, judge=rules.judge_feature_coverage, headline=report.headline_of_features)
 def feature_coverage(run: Run, policy: RegistryPolicy, feature_catalog: LandedPast) -> pa.Table:
     """One row is how many of a category's catalogued signals are available."""
     catalogue = [] if feature_catalog.if_any is None else facts.recorded(run.connection, feature_catalog.view)
-    return facts.feature_coverage(catalogue, run.weeks, policy)
+    return facts_features.feature_coverage(catalogue, run.weeks, policy)

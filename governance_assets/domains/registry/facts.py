@@ -1,7 +1,7 @@
-"""Models as they stand week by week: their weekly retraining, their versions, what a challenger shows, their demos and features.
+"""The registry: every version of every governed model as it stood at the end of a week.
 
-Belongs here: arranging landed rows and recorded figures into contract columns. Does not belong here: models (``stats/``), verdicts
-(``rules.py``) and wording (``report.py``).
+Belongs here: arranging landed rows and recorded figures into contract columns, and the names of models and versions. Does not belong
+here: fits (``facts_retraining.py``), what a challenger shows (``facts_promotions.py``), demos (``facts_demos.py``), verdicts and wording.
 """
 
 from __future__ import annotations
@@ -9,40 +9,23 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from governance_assets.contract import arrow_schema
-from governance_assets.domains.registry.contracts import (
-    DemoArtifacts,
-    FeatureCoverage,
-    ModelRegistry,
-    PromotionDecisions,
-    WeeklyRetraining,
-)
+from governance_assets.domains.registry.contracts import ModelRegistry
 from governance_assets.policy import Policy
 from governance_assets.policy.registry import RegistryPolicy
-from governance_assets.stats.digest import table_digest
-from governance_assets.stats.limits import above, below
-from governance_assets.stats.media_curves import CurvePriors
-from governance_assets.stats.media_fit import Fit, fit
-from governance_assets.stats.media_results import diagnose, roi
-from governance_assets.stats.media_rows import tenants_from, until
-from governance_assets.stats.media_series import MediaSeries, curves_of, designs
 from governance_assets.stats.rounding import rounded
 
 Row = dict[str, Any]
 
 MEDIA_MIX = "media_mix"
-_SEED = 20251006
 _WEEK = dt.timedelta(days=7)
-_DEMO = "demo/"
 _STATES = {
     "incumbent": ("incumbent", "champion", "production", "active", "live"),
     "challenger": ("challenger", "staging", "shadow"),
@@ -61,70 +44,9 @@ def version_of(engine: str, week: dt.date) -> str:
     return f"{engine}@{week}"
 
 
-# ---------------------------------------------------------------- weekly retraining
-
-
-def weekly_retraining(con: duckdb.DuckDBPyConnection, media: str | None, weeks: Sequence[dt.date], policy: RegistryPolicy) -> pa.Table:
-    """One row is one engine fitted to everything known of a tenant at the end of one of the asked weeks."""
-    rows: list[Row] = []
-    if media is not None and weeks:
-        for tenant, known in tenants_from(_media_rows(con, media, max(weeks))):
-            places = [known.weeks.index(week) for week in sorted(set(weeks) & set(known.weeks))]
-            for place in places:
-                if place + 1 >= policy.retrain_min_weeks:
-                    rows += [_retrained(tenant, until(known, place + 1), engine, policy) for engine in policy.retrained_engines]
-    return pa.Table.from_pylist(rows, schema=arrow_schema(WeeklyRetraining))
-
-
-def _media_rows(con: duckdb.DuckDBPyConnection, media: str, last: dt.date) -> list[tuple[Any, ...]]:
-    monday = "CAST(date_trunc('week', week) AS DATE)"
-    return con.execute(f"SELECT tenant, series, name, {monday}, value FROM {media} WHERE {monday} <= ? ORDER BY ALL", [last]).fetchall()
-
-
-def _retrained(tenant: str, known: MediaSeries, engine: str, policy: RegistryPolicy) -> Row:
-    week, train = known.weeks[-1], len(known.weeks)
-    row: Row = {
-        "week": week,
-        "tenant": tenant,
-        "engine": engine,
-        "version": version_of(engine, week),
-        "first_week": known.weeks[0],
-        "train_weeks": train,
-        "data_sha256": _digest(known),
-        "features": _text({"channels": sorted(known.exposure), "controls_and_events": sorted(known.controls)}),
-        "priors": _text(dataclasses.asdict(CurvePriors(curves=curves_of(engine)))),
-        "roi": "{}",
-        "year_spend": rounded(sum(values[-policy.year_weeks :].sum() for values in known.cost.values())),
-        "left_out": "",
-    }
-    try:
-        if math.isnan(known.target[-1]):
-            raise ValueError("the target of the week is not observed")
-        made = designs(known, train, engine, policy.retrain_season_order)
-        found = fit(made.short, seed=_SEED + train, chains=policy.retrain_chains, draws=policy.retrain_draws)
-    except ValueError as error:
-        return row | {"problem": str(error)}
-    return row | {"left_out": ",".join(made.left_out)} | _fitted(found, policy.retrain_confidence)
-
-
-def _fitted(found: Fit, confidence: float) -> Row:
-    returns = roi(found, confidence)
-    known = zip(returns.names, returns.median, returns.lower, returns.upper, strict=True)
-    told = {name: [rounded(value) for value in values] for name, *values in known}
-    return {
-        "roi": _text(told),
-        "noise": rounded(np.median(found.noise) * found.design.target_scale),
-        "r_hat": rounded(np.nanmax(diagnose(found).r_hat)),
-    }
-
-
-def _digest(known: MediaSeries) -> str:
-    parts = {"target": {"": known.target}, "exposure": known.exposure, "cost": known.cost, "control": known.controls}
-    columns = {f"{part} {name}": pa.array(values) for part, series in parts.items() for name, values in sorted(series.items())}
-    return table_digest(pa.table({"week": pa.array(known.weeks, pa.date32()), **columns}), ["week"])
-
-
-# ---------------------------------------------------------------- the registry
+def as_json(value: Any) -> str:
+    """A value as JSON that is the same whenever the value is."""
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -283,7 +205,7 @@ def _fitted_here(known: Sources, week: dt.date, policy: Policy) -> Iterator[Row]
 
 def _metrics(row: Mapping[str, Any]) -> str | None:
     stated = {name: row[name] for name in ("n", "mae", "wmape", "crps", "coverage", "r2") if row.get(name) is not None}
-    return _text(stated) if stated else None
+    return as_json(stated) if stated else None
 
 
 def _seen(known: Sources, week: dt.date) -> set[str]:
@@ -311,7 +233,7 @@ def _forecast_metrics(known: Sources, model_id: str, week: dt.date) -> str | Non
     named = ("wis", "crps", "interval_coverage_80")
     rows = [row for row in known.forecasts if (row["week"], row["model_id"]) == (week, model_id) and row["metric"] in named]
     stated = {row["metric"]: rounded(row["value"]) for row in rows if row["value"] is not None}
-    return _text(stated) if stated else None
+    return as_json(stated) if stated else None
 
 
 def _settled(made: Sequence[Row], known: Sources, registered: Sequence[Row], week: dt.date, policy: Policy) -> Iterator[Row]:
@@ -360,217 +282,3 @@ def _is_fallback(row: Row, policy: RegistryPolicy) -> bool | None:
     if row["kind"] != MEDIA_MIX or not row.get("engine"):
         return None
     return row["engine"].strip().lower() not in policy.primary_engines
-
-
-# ---------------------------------------------------------------- promotions
-
-
-def promotion_decisions(registry: Sequence[Row], predicted: Sequence[Row], retrained: Sequence[Row], policy: RegistryPolicy) -> pa.Table:
-    """Every challenger and candidate of the registry against the incumbent of its model.
-
-    An engine that is not retrained has no ROI over refits: whether that is stable stays unknown.
-    """
-    scores = {(row["tenant"], row["engine"], row["week"]): row for row in predicted if row["crps"] is not None}
-    returns = {(row["tenant"], row["version"]): json.loads(row["roi"]) for row in retrained if row["problem"] is None}
-    rows = []
-    for (week, _), group in groupby(registry, key=lambda row: (row["week"], row["model_id"])):
-        versions = list(group)
-        incumbent = next((row for row in versions if row["status"] == "incumbent"), None)
-        for row in versions:
-            if row["status"] in ("challenger", "candidate") and row["kind"] == MEDIA_MIX:
-                rows.append(_compared(week, incumbent, row, scores, returns, policy))
-    return pa.Table.from_pylist(rows, schema=arrow_schema(PromotionDecisions))
-
-
-def _compared(
-    week: dt.date,
-    incumbent: Row | None,
-    challenger: Row,
-    scores: Mapping[tuple[str, str, dt.date], Row],
-    returns: Mapping[tuple[str, str], Any],
-    policy: RegistryPolicy,
-) -> Row:
-    tenant = challenger["model_id"].removeprefix(f"{MEDIA_MIX}/")
-    engines = (incumbent["engine"] if incumbent else None, challenger["engine"])
-    span = [week - _WEEK * back for back in range(policy.promotion_window)]
-    pairs = [(scores.get((tenant, engines[0], day)), scores.get((tenant, engines[1], day))) for day in span]
-    both = [(one, other) for one, other in pairs if one is not None and other is not None]
-    is_whole = len(both) == policy.promotion_window
-    old, new = (float(np.mean([pair[place]["crps"] for pair in both])) if both else None for place in (0, 1))
-    gain = 1 - new / old if old and new is not None else None
-    coverage = float(np.mean([new["lower"] <= new["observed"] <= new["upper"] for _, new in both])) if both else None
-    change = _roi_change(tenant, week, incumbent, challenger["engine"], returns)
-    # A refit of the same engine is the same method: it need not predict better, only not otherwise.
-    least = 0.0 if engines[0] == engines[1] else policy.min_promotion_gain
-    held = {
-        "is_backtest_better": None if gain is None or not is_whole else not bool(below(gain, least)),
-        "is_roi_stable": None if change is None else not bool(above(change, policy.max_roi_change)),
-        "is_interval_sound": None if coverage is None or not is_whole else _is_sound(coverage, policy),
-    }
-    return {
-        "week": week,
-        "model_id": challenger["model_id"],
-        "incumbent": incumbent["version"] if incumbent else None,
-        "challenger": challenger["version"],
-        "is_refit": engines[0] == engines[1],
-        "incumbent_score": _rounded(old),
-        "challenger_score": _rounded(new),
-        "n_weeks": len(both),
-        "gain": _rounded(gain),
-        "roi_change": _rounded(change),
-        "coverage": _rounded(coverage),
-        **held,
-        **decided(held),
-    }
-
-
-def decided(held: Mapping[str, bool | None]) -> Row:
-    """The decision that three conditions give: all must hold, one that does not is enough to keep, else it is unknown."""
-    words = {"is_backtest_better": "backtest", "is_roi_stable": "stability of ROI", "is_interval_sound": "quality of intervals"}
-    missed = [words[name] for name, value in held.items() if value is False]
-    unknown = [words[name] for name, value in held.items() if value is None]
-    reasons = [f"does not hold: {', '.join(missed)}"] if missed else []
-    reasons += [f"not known: {', '.join(unknown)}"] if unknown else []
-    return {"decision": "keep" if missed else "unknown" if unknown else "promote", "reason": "; ".join(reasons)}
-
-
-def _is_sound(coverage: float, policy: RegistryPolicy) -> bool:
-    low, high = policy.nominal_coverage - policy.max_coverage_below, policy.nominal_coverage + policy.max_coverage_above
-    return not bool(below(coverage, low)) and not bool(above(coverage, high))
-
-
-def _roi_change(
-    tenant: str, week: dt.date, incumbent: Row | None, engine: str, returns: Mapping[tuple[str, str], Mapping[str, Sequence[float]]]
-) -> float | None:
-    """Largest relative change of a channel's ROI from the engine's fit to the incumbent's weeks to its fit to all weeks by now."""
-    fitted_to = incumbent["version"].partition("@")[2] if incumbent else ""
-    before, after = (returns.get((tenant, f"{engine}@{last}")) for last in (fitted_to, week))
-    if not before or not after or before.keys() != after.keys():
-        return None
-    return max((abs(after[name][0] / before[name][0] - 1) for name in before if before[name][0]), default=None)
-
-
-# ---------------------------------------------------------------- demos and features
-
-
-@dataclasses.dataclass(frozen=True)
-class Failure:
-    """A run that failed: on which day, from which day a later run had succeeded, and what failed."""
-
-    day: dt.date
-    mended: dt.date | None
-    what: str
-
-    def stands(self, end: dt.date) -> bool:
-        """Whether it stands at the end of a week, given as the Monday after it."""
-        return self.day < end and (self.mended is None or self.mended >= end)
-
-
-def demo_artifacts(
-    registry: Sequence[Row], retrained: Sequence[Row], failed: Mapping[str, Sequence[Failure]], write: Callable[[Row, Row], str]
-) -> pa.Table:
-    """The demo of each media-mix model, week by week: of the newest registered version that could be shown.
-
-    A ``failed`` run blocks what would have been made after it until a later run succeeds.
-    """
-    fits = {(model_of(row["tenant"]), row["version"]): row for row in retrained}
-    rows = []
-    for (week, model_id), group in groupby(registry, key=lambda row: (row["week"], row["model_id"])):
-        versions = [row for row in group if row["kind"] == MEDIA_MIX and row["status"] != "retired" and row["created_at"]]
-        if not versions:
-            continue
-        newest = max(versions, key=lambda row: (row["created_at"], row["status"] == "challenger", row["version"]))
-        standing_ones = [one for one in failed.get(model_id, ()) if one.stands(week + _WEEK)]
-        blocked = _blocked(newest, fits, standing_ones)
-        shown = _newest_shown(newest, fits, standing_ones)
-        rows.append(
-            {
-                "week": week,
-                "model_id": model_id,
-                "registered_version": newest["version"],
-                "demo_version": shown["version"] if shown else None,
-                "blocked_by": blocked,
-                "summary": write(next((row for row in versions if row["version"] == shown["version"]), newest), shown) if shown else None,
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=arrow_schema(DemoArtifacts))
-
-
-def _blocked(version: Row, fits: Mapping[tuple[str, str], Row], failed: Sequence[Failure]) -> str | None:
-    made = fits.get((version["model_id"], version["version"]))
-    if made is None:
-        return "its fit is not recorded here, so that nothing can be shown of it"
-    if made["problem"] is not None:
-        return str(made["problem"])
-    return failed[0].what if failed else None
-
-
-def _newest_shown(newest: Row, fits: Mapping[tuple[str, str], Row], failed: Sequence[Failure]) -> Row | None:
-    """The newest fit that was made before the run that failed."""
-    stop = min((one.day for one in failed), default=newest["week"] + _WEEK)
-    usable = [
-        row
-        for (model_id, _), row in fits.items()
-        if model_id == newest["model_id"]
-        and row["problem"] is None
-        and row["week"] < newest["week"] + _WEEK
-        and row["week"] + _WEEK <= stop
-    ]
-    return max(usable, key=lambda row: (row["week"], row["version"] == newest["version"]), default=None)
-
-
-def failed_runs(con: duckdb.DuckDBPyConnection, runs: str | None) -> dict[str, list[Failure]]:
-    """Runs of demos that failed, by model: batches of test runs that are named demo/ and the model."""
-    if runs is None:
-        return {}
-    found: dict[str, list[Failure]] = {}
-    query = f"SELECT batch, date, status FROM {runs} WHERE starts_with(batch, ?) AND status <> 'skipped' ORDER BY batch, date, instant"
-    for batch, own in groupby(rows_of(con, query, [_DEMO]), key=lambda row: row["batch"]):
-        outcomes = list(own)
-        for place, row in enumerate(outcomes):
-            if row["status"] != "pass":
-                mended = next((later["date"] for later in outcomes[place + 1 :] if later["status"] == "pass"), None)
-                what = f"run {batch} of {row['date']} ended with {row['status']}"
-                found.setdefault(batch.removeprefix(_DEMO), []).append(Failure(row["date"], mended, what))
-    return found
-
-
-def feature_coverage(catalogue: Sequence[Row], weeks: Iterable[dt.date], policy: RegistryPolicy) -> pa.Table:
-    """Coverage of each category, and of all, by the newest catalogue written by the end of each asked week."""
-    rows: list[Row] = []
-    for week in sorted(set(weeks)):
-        written = [row for row in catalogue if row["date"] < week + _WEEK]
-        newest = max((row["date"] for row in written), default=None)
-        signals = sorted((row for row in written if row["date"] == newest), key=lambda row: (row["category"], row["signal_id"]))
-        closed = {row["signal_id"] for row in signals if _is_available(row)}
-        families = zip(policy.gap_families, policy.gap_signals, strict=True)
-        still_open = ",".join(family for family, signal in families if signal not in closed)
-        if signals:
-            rows += [_covered(week, name, list(own), "") for name, own in groupby(signals, key=lambda row: row["category"])]
-            rows.append(_covered(week, "all", signals, still_open))
-    return pa.Table.from_pylist(rows, schema=arrow_schema(FeatureCoverage))
-
-
-def _covered(week: dt.date, category: str, signals: Sequence[Row], families: str) -> Row:
-    gaps = [row["signal_id"] for row in signals if not _is_available(row)]
-    return {
-        "week": week,
-        "category": category,
-        "available": len(signals) - len(gaps),
-        "gaps": len(gaps),
-        "coverage": rounded(1 - len(gaps) / len(signals)),
-        "open_signals": ",".join(sorted(gaps)),
-        "open_families": families,
-    }
-
-
-def _is_available(row: Row) -> bool:
-    return bool(row["status"].strip().lower() == "available")
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=str)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else rounded(value)
