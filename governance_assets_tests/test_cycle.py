@@ -10,7 +10,7 @@ import pytest
 
 from governance_assets.contract import arrow_schema, conform, violations
 from governance_assets.domains.cycle import facts, report, rules
-from governance_assets.domains.cycle.contracts import GovernanceCalendar, ReviewChecklist
+from governance_assets.domains.cycle.contracts import ContextLedger, GovernanceCalendar, ReviewChecklist
 from governance_assets.policy import CalendarPolicy, Policy
 from governance_assets.policy.cycle import CyclePolicy
 from governance_assets.runtime.periods import period
@@ -43,6 +43,7 @@ WHOLE = facts.Record(
     reports=[REPORT],
     critics=[CRITIC, CRITIC | {"critic": "allocator_critic"}],
     events=[event("preread", HELD - 9 * DAY), event("product_sync", HELD - 4 * DAY)],
+    packets={"2025-Q4": dt.datetime(2025, 12, 31, 17, tzinfo=dt.UTC)},
 )
 
 
@@ -77,6 +78,13 @@ PREREAD, SYNC, SWEPT = HELD - 7 * DAY, HELD - 3 * DAY, (HELD - 5 * DAY).date()
         ("packet_compiled", {"events": [event("preread", PREREAD + SECOND)]}, "late", 1),
         ("packet_compiled", {"events": [event("preread", PREREAD, "cancelled")]}, "missing", 92),
         ("packet_compiled", {"events": [event("preread", HELD - 200 * DAY)]}, "missing", 92),
+        ("packet_compiled", {"events": [], "packets": {"2025-Q3": PREREAD}}, "closed", None),
+        ("packet_compiled", {"events": [], "packets": {"2025-Q3": PREREAD + SECOND}}, "late", 1),
+        ("packet_compiled", {"events": [], "packets": {"2025-Q3": OVER}}, "missing", 92),
+        ("packet_compiled", {"packets": {"2025-Q3": HELD}}, "closed", None),
+        ("next_packet_prepared", {"packets": {"2025-Q4": dt.datetime(2025, 12, 31, 18, tzinfo=dt.UTC)}}, "closed", None),
+        ("next_packet_prepared", {"packets": {"2025-Q4": dt.datetime(2025, 12, 31, 19, tzinfo=dt.UTC)}}, "late", 1),
+        ("next_packet_prepared", {"packets": {}}, "missing", 1),
         ("claims_compared", {"events": [event("design_sync", SYNC)]}, "closed", None),
         ("claims_compared", {"events": [event("sync", SYNC + DAY + SECOND)]}, "late", 2),
         ("claims_compared", {"events": [event("product_sync", SYNC, "scheduled")]}, "missing", 88),
@@ -127,7 +135,7 @@ def test_before_anything_of_a_review_is_recorded_nothing_is_owed() -> None:
     assert checklist(WHOLE, key="2025-Q2") == {}
     assert checklist(facts.Record(critics=[CRITIC])) == {}
     begun = CalendarPolicy(cadence_start=dt.date(2025, 10, 1))
-    assert facts.review_checklist(facts.Record(), [Q4], OVER, POLICY, begun).num_rows == 10
+    assert facts.review_checklist(facts.Record(), [Q4], OVER, POLICY, begun).num_rows == 11
 
 
 ITEM: dict[str, Any] = {
@@ -166,6 +174,88 @@ def test_the_contract_refuses(change: dict[str, Any]) -> None:
     assert violations(ReviewChecklist, pa.Table.from_pylist([ITEM | change], schema))
 
 
+@pytest.mark.parametrize(("is_simulated", "expected"), [(False, HELD + DAY), (True, HELD)])
+def test_a_packet_counts_from_its_first_record(is_simulated: bool, expected: dt.datetime) -> None:
+    entry = {"partition_key": "2025-Q3", "revision": 1, "recorded_at": HELD + DAY, "as_of": HELD}
+    later = entry | {"revision": 2, "recorded_at": HELD + 2 * DAY, "as_of": HELD + 2 * DAY}
+    refused = entry | {"revision": None, "recorded_at": HELD - DAY, "as_of": HELD - DAY}
+    ledger = pa.Table.from_pylist([later, entry, refused])
+    assert facts.first_compiled(ledger, is_simulated) == {"2025-Q3": expected}
+
+
+# ---------------------------------------------------------------- context ledger
+
+SAID = {"summary": "s"}
+LEFT = facts.Record(
+    kickoffs=[KICKOFF],
+    decisions=[DECISION | SAID],
+    actions=[ACTION | SAID | {"cycle": "2025-Q4", "closed_on": HELD.date() + 9 * DAY, "evidence": "runs/refit.json"}],
+    reports=[REPORT | {"risk_shown": "0.62", "risk_lower": 0.625}],
+)
+
+
+def ledger_of(record: facts.Record, checklist: list[dict[str, Any]] | None = None, as_of: dt.datetime = OVER) -> dict[str, dict[str, Any]]:
+    made = conform(ContextLedger, facts.context_ledger(record, checklist or [], [Q4], as_of, 0.7))
+    assert violations(ContextLedger, made) == []
+    return {row["entry"]: row for row in made.to_pylist()}
+
+
+def left(**parts: Any) -> facts.Record:
+    return facts.Record(**{name: parts.get(name, getattr(LEFT, name)) for name in vars(LEFT)})
+
+
+def test_a_review_leaves_an_entry_and_a_second_once_remediation_lands() -> None:
+    rows = ledger_of(LEFT)
+    assert set(rows) == {"review", "remediation"}
+    assert rows["review"]["text"] == "Review held: 1 decision, 1 action, risk score 0.62. D1: s."
+    assert rows["review"]["happened_at"] == HELD
+    assert "runs/refit.json" in rows["remediation"]["links"]
+    assert {row["missing"] for row in rows.values()} == {""}
+
+
+@pytest.mark.parametrize(
+    ("record", "as_of", "entries", "missing"),
+    [
+        (left(kickoffs=[KICKOFF | {"status": "scheduled"}]), OVER, {"remediation"}, {""}),
+        (LEFT, HELD - SECOND, set(), set()),
+        (LEFT, HELD + DAY, {"review"}, {""}),
+        (left(actions=[LEFT.actions[0] | {"state": "open", "closed_on": None}]), OVER, {"review"}, {""}),
+        (left(actions=[LEFT.actions[0] | {"evidence": None}]), OVER, {"review", "remediation"}, {"", "evidence of A1"}),
+        (left(actions=[LEFT.actions[0], LEFT.actions[0] | {"action_id": "A2", "closed_on": None}]), OVER, {"review"}, {""}),
+        (left(actions=[], reports=[]), OVER, {"review"}, {"variance report, actions"}),
+        (left(reports=[LEFT.reports[0] | {"risk_lower": 0.6999}]), OVER, {"review", "remediation"}, {""}),
+        (left(reports=[LEFT.reports[0] | {"risk_lower": 0.7}]), OVER, {"review", "remediation", "escalation"}, {""}),
+    ],
+)
+def test_entries(record: facts.Record, as_of: dt.datetime, entries: set[str], missing: set[str]) -> None:
+    rows = ledger_of(record, as_of=as_of)
+    assert set(rows) == entries
+    assert {row["missing"] for row in rows.values()} == missing
+
+
+@pytest.mark.parametrize(
+    ("state", "as_of", "expected"), [("missing", OVER, True), ("late", OVER, False), ("missing", HELD - SECOND, False)]
+)
+def test_a_critic_without_a_fresh_verdict_is_a_blocker(state: str, as_of: dt.datetime, expected: bool) -> None:
+    item = {"quarter": "2025-Q4", "phase": "telemetry_sweep", "state": state, "item": "allocator_critic_rerun", "evidence": "none"}
+    assert ("blocker" in ledger_of(LEFT, [item], as_of)) is expected
+
+
+@pytest.mark.parametrize(("missing", "expected"), [("", "pass"), ("decisions", "fail"), (None, "not_applicable")])
+def test_entries_are_complete(missing: str | None, expected: str) -> None:
+    row = {"quarter": "2025-Q4", "cycle": "2025-Q4", "entry": "review", "happened_at": HELD, "text": "t", "links": "l", "missing": missing}
+    rows = pa.Table.from_pylist([] if missing is None else [row], arrow_schema(ContextLedger))
+    assert [one.outcome for one in rules.judge_context_ledger(rows, POLICY, "2025-Q4")] == [expected]
+
+
+def test_the_ledger_is_written_as_markdown() -> None:
+    rows = facts.context_ledger(left(actions=[]), [], [Q4], OVER, 0.7)
+    empty = {made.artifact: arrow_schema(made).empty_table() for made in (GovernanceCalendar, ReviewChecklist)}
+    made = report.documents({"context_ledger": rows, **empty}, pa.table({}), OVER)
+    assert made[report.LEDGER].startswith("# Context ledger\n\n## 2025-Q4: review, 2025-10-08\n")
+    assert "Missing: actions" in made[report.LEDGER]
+
+
 # ---------------------------------------------------------------- calendar
 
 
@@ -184,6 +274,7 @@ def test_the_feed_is_a_calendar_file() -> None:
     tables = {
         "governance_calendar": facts.governance_calendar(as_of, CALENDAR),
         "review_checklist": arrow_schema(ReviewChecklist).empty_table(),
+        "context_ledger": arrow_schema(ContextLedger).empty_table(),
     }
     made = report.documents(tables, pa.table({}), as_of)
     lines = made[report.CALENDAR].split("\r\n")
@@ -197,9 +288,10 @@ def test_the_feed_is_a_calendar_file() -> None:
 
 def test_the_page_tells_states_in_words_and_draws_reviews() -> None:
     rows = facts.review_checklist(WHOLE, [Q4, period("quarter", "2026-Q1")], OVER, POLICY, CALENDAR)
-    tables = {"review_checklist": rows, "governance_calendar": arrow_schema(GovernanceCalendar).empty_table()}
+    empty = {made.artifact: arrow_schema(made).empty_table() for made in (GovernanceCalendar, ContextLedger)}
+    tables = {"review_checklist": rows, **empty}
     page = report.page(tables, pa.table({}), OVER)
-    assert [section["title"] for section in page["sections"]] == ["Checklist of 2026-Q1", "Reviews", "Calendar"]
+    assert [section["title"] for section in page["sections"]] == ["Checklist of 2026-Q1", "Reviews", "Context ledger", "Calendar"]
     assert page["sections"][1]["plot"]["series"][0]["y"][0] == 0
     assert report.documents(tables, pa.table({}), OVER) == {}
     assert Policy().cycle == POLICY

@@ -66,6 +66,7 @@ def test_evidence_has_closed_what_was_done(home: Path) -> None:
         "modeling_reality_critic_rerun": ("late", 1),
         "claims_compared": ("missing", 8),
         "actions_closed": ("open", None),
+        "next_packet_prepared": ("closed", None),
     }
 
 
@@ -73,6 +74,22 @@ def test_a_report_is_made_of_our_own_verdicts(home: Path) -> None:
     rows = sql(home, "SELECT component, origin, status, risk_shown, generated_at FROM variance_bundle WHERE quarter = '2025-Q3'")
     assert {(row["origin"], row["risk_shown"]) for row in rows} == {("computed", "0.25 to 1.00")}
     assert {row["component"]: row["status"] for row in rows}["modeling_reality_critic"] == "degraded"
+
+
+def test_the_packet_tells_what_the_quarter_left(home: Path) -> None:
+    rows = sql(home, "SELECT section, subject, text FROM preread_packet WHERE quarter = '2025-Q4'")
+    told = {(row["section"], row["subject"]): row["text"] for row in rows}
+    assert told["changed", "modeling_reality_critic"] == "degraded → attention"
+    assert told["commitment", "A1"] == "Refit with a longer window"
+    assert told["telemetry", "quality: critic_results"] == "newest day 2025-10-04"
+    folder = home / "home" / "site" / "documents" / "reviews"
+    assert "| A1 | Refit with a longer window |" in (folder / "2026-Q1-preread.md").read_text(encoding="utf-8")
+    assert (folder / "2026-Q1-preread.html").read_text(encoding="utf-8").count("<svg") >= 1
+
+
+def test_the_review_leaves_its_entry(home: Path) -> None:
+    rows = sql(home, "SELECT cycle, entry, missing FROM context_ledger")
+    assert rows == [{"cycle": "2025-Q4", "entry": "review", "missing": ""}]
 
 
 def test_the_site_has_the_calendar(home: Path) -> None:

@@ -17,6 +17,7 @@ FLOW = (
     "milestones",
     "variance",
     "review",
+    "briefing",
     "cycle",
     "assessment",
     "model_risk",

@@ -20,6 +20,7 @@ from governance_assets.policy.alerts import AlertsPolicy
 from governance_assets.policy.allocation import AllocationPolicy
 from governance_assets.policy.assessment import AssessmentPolicy
 from governance_assets.policy.base import PolicyError, Section
+from governance_assets.policy.briefing import BriefingPolicy
 from governance_assets.policy.calendar import CalendarPolicy
 from governance_assets.policy.calibration import CalibrationPolicy
 from governance_assets.policy.clock import ClockPolicy
@@ -56,6 +57,7 @@ class Policy(Section):
     critics: CriticsPolicy = Field(default_factory=CriticsPolicy)
     variance: VariancePolicy = Field(default_factory=VariancePolicy)
     review: ReviewPolicy = Field(default_factory=ReviewPolicy)
+    briefing: BriefingPolicy = Field(default_factory=BriefingPolicy)
     cycle: CyclePolicy = Field(default_factory=CyclePolicy)
     assessment: AssessmentPolicy = Field(default_factory=AssessmentPolicy)
     model_risk: ModelRiskPolicy = Field(default_factory=ModelRiskPolicy)

@@ -32,6 +32,21 @@ class ReviewChecklist(Contract, artifact="review_checklist", grain="quarter", ke
     judged_at: dt.datetime = field("Instant judged, UTC: the quarter's end, or the run's present while the quarter goes on")
 
 
+class ContextLedger(Contract, artifact="context_ledger", grain="quarter", key=("quarter", "cycle", "entry"), owner="facilitator"):
+    """One entry that a review leaves for the next: what it found and decided, what blocked it, and when what it asked for has landed."""
+
+    quarter: str = field("Quarter in which the entry is due, as 2025-Q4")
+    cycle: str = field(_QUARTER)
+    entry: Literal["review", "remediation", "escalation", "blocker"] = field(
+        "review: it was held; remediation: all its actions are closed; escalation: the risk reached the limit; "
+        "blocker: a critic had no fresh verdict at the kickoff"
+    )
+    happened_at: dt.datetime = field("Instant of what it tells: the kickoff, the last closing, the report; UTC")
+    text: str = field("What happened, in a sentence or two")
+    links: str = field("Artifacts, documents and evidence it rests on, one a line")
+    missing: str = field("Parts that the entry should link and that are not recorded, separated by commas; empty when it is complete")
+
+
 class GovernanceCalendar(Contract, artifact="governance_calendar", key=("event",), owner="coordination"):
     """One event of the governance calendar from the quarter before the present one to the one after; what recurs daily is left out."""
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from governance_assets.contract import arrow_schema
-from governance_assets.domains.cycle.contracts import GovernanceCalendar, ReviewChecklist
+from governance_assets.domains.cycle.contracts import ContextLedger, GovernanceCalendar, ReviewChecklist
 from governance_assets.policy import CalendarPolicy, CyclePolicy
 from governance_assets.runtime import due_dates
 from governance_assets.runtime.calendar import governance_calendar as events_of
@@ -36,6 +36,8 @@ class Record:
     reports: Sequence[Row] = ()
     critics: Sequence[Row] = ()
     events: Sequence[Row] = ()
+    packets: Mapping[str, dt.datetime] = field(default_factory=dict)
+    """When the packet for the review after each quarter was first compiled."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,16 @@ class Found:
 def rows_of(con: duckdb.DuckDBPyConnection, view: str | None) -> list[Row]:
     """Every row of a view; none without one."""
     return [] if view is None else list(con.execute(f"SELECT * FROM {view} ORDER BY ALL").to_arrow_table().to_pylist())
+
+
+def first_compiled(ledger: pa.Table, is_simulated: bool) -> dict[str, dt.datetime]:
+    """When each partition in the ledger was first recorded; under a simulated clock, the instant it was first looked at from."""
+    found: dict[str, dt.datetime] = {}
+    for row in ledger.to_pylist():
+        if row["revision"] is not None:
+            at = row["as_of"] if is_simulated else row["recorded_at"]
+            found[row["partition_key"]] = min(found.get(row["partition_key"], at), at)
+    return found
 
 
 def review_checklist(
@@ -95,7 +107,13 @@ class _Review:
         after, close = due_dates.post_review_due(begins, calendar), due_dates.quarter_close(self.period.key, calendar)
         ends = begins + dt.timedelta(minutes=calendar.kickoff_minutes)
         before = due_dates.post_review_due(self.last, calendar)
-        yield self._item("preread", "packet_compiled", before, preread, self._event(("preread",), before, begins))
+        yield self._item(
+            "preread",
+            "packet_compiled",
+            before,
+            preread,
+            self._packet(previous_quarter(self.period.key), self._event(("preread",), before, begins)),
+        )
         yield self._item("preread", "variance_recorded", before, preread, self._report(before, begins))
         for critic in self.policy.swept_critics:
             yield self._item("telemetry_sweep", f"{critic}_rerun", preread, sweep, self._critic(critic))
@@ -105,6 +123,7 @@ class _Review:
         yield self._item("post_review", "actions_assigned", ends, after, self._assigned())
         yield self._item("post_review", "plan_updated", ends, after, self._updated())
         yield self._item("quarter_close", "actions_closed", after, close, self._closed(close))
+        yield self._item("quarter_close", "next_packet_prepared", after, close, self._packet(self.period.key))
 
     def _item(self, phase: str, item: str, opens: dt.datetime, due: dt.datetime, found: Found) -> Row:
         late = None
@@ -142,6 +161,15 @@ class _Review:
             return Found(None, f"no session of kind {' or '.join(kinds)} is recorded")
         row = min(held, key=lambda row: row["starts_at"])
         return Found(row["starts_at"], row["title"] or row["kind"])
+
+    def _packet(self, quarter: str, instead: Found | None = None) -> Found:
+        """The first record of the packet about a quarter, or a session that compiled it, whichever was first."""
+        found = [instead] if instead is not None and instead.done_at is not None else []
+        compiled = self.record.packets.get(quarter)
+        if compiled is not None and compiled <= self.cut:
+            found.append(Found(compiled, f"preread_packet {quarter}"))
+        lacking = "no packet was compiled by then" if compiled is None else f"the packet was first compiled at {compiled:%Y-%m-%d %H:%M}"
+        return min(found, key=lambda one: str(one.done_at), default=Found(None, lacking))
 
     def _report(self, first: dt.datetime, last: dt.datetime) -> Found:
         made = sorted(
@@ -227,6 +255,84 @@ def kickoff_of(kickoffs: Iterable[Row], quarter: str) -> Row | None:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+# ---------------------------------------------------------------- the context ledger
+
+
+def context_ledger(record: Record, checklist: Sequence[Row], periods: Sequence[Period], as_of: dt.datetime, escalate_at: float) -> pa.Table:
+    """Every entry that is due in an asked quarter."""
+    rows: list[Row] = []
+    for period in periods:
+        cut = min(as_of, period.end)
+        found = [
+            *_held(record, period, cut),
+            *_remediated(record, period, cut),
+            *_escalated(record, period, escalate_at),
+            *_blocked(record, checklist, period, cut),
+        ]
+        rows += ({"quarter": period.key, **row} for row in found)
+    return pa.Table.from_pylist(rows, schema=arrow_schema(ContextLedger))
+
+
+def _held(record: Record, period: Period, cut: dt.datetime) -> Iterator[Row]:
+    kickoff, cycle = kickoff_of(record.kickoffs, period.key), period.key
+    if kickoff is None or kickoff["status"] != "held" or kickoff["starts_at"] > cut:
+        return
+    decisions = [row for row in record.decisions if row["quarter"] == cycle]
+    actions = [row for row in record.actions if row["quarter"] == cycle and row["cycle"] == cycle]
+    reports = {(row["quarter"], row["entry"]): row for row in record.reports if row["quarter"] in (cycle, previous_quarter(cycle))}
+    newest = reports[max(reports)] if reports else None
+    told = [_count(len(decisions), "decision"), _count(len(actions), "action")]
+    told += [f"risk score {newest['risk_shown']}"] if newest else []
+    what = "; ".join(f"{row['decision_id']}: {row['summary']}" for row in decisions)
+    links = [f"review_checklist {cycle}", f"reviews/{cycle}-preread.md"]
+    links += [f"variance_bundle {newest['quarter']}, report {newest['entry']}"] if newest else []
+    links += [f"decision_log {cycle}"] if decisions else []
+    links += [f"action_register {cycle}"] if actions else []
+    lacking = [name for name, rows in (("variance report", reports), ("decisions", decisions), ("actions", actions)) if not rows]
+    yield _entry(cycle, "review", kickoff["starts_at"], f"Review held: {', '.join(told)}." + (f" {what}." if what else ""), links, lacking)
+
+
+def _remediated(record: Record, period: Period, cut: dt.datetime) -> Iterator[Row]:
+    """A second entry of every review whose last action was closed in the quarter."""
+    newest = {row["action_id"]: row for row in sorted(record.actions, key=lambda row: row["quarter"]) if row["quarter"] <= period.key}
+    for cycle in sorted({row["cycle"] for row in newest.values() if row["cycle"]}):
+        own = [row for row in newest.values() if row["cycle"] == cycle]
+        days = [row["closed_on"] for row in own]
+        if None in days or any(row["state"] == "open" for row in own) or not utc_day(period.start) <= max(days) <= utc_day(cut):
+            continue
+        proofs = sorted({row["evidence"] for row in own if row["evidence"]})
+        bare = sorted(row["action_id"] for row in own if not row["evidence"])
+        told = f"All {_count(len(own), 'action')} of the review are closed: {'; '.join(row['summary'] for row in own)}."
+        yield _entry(
+            cycle,
+            "remediation",
+            due_dates.at(max(days), "00:00"),
+            told,
+            [f"action_register {period.key}", *proofs],
+            [f"evidence of {name}" for name in bare],
+        )
+
+
+def _escalated(record: Record, period: Period, escalate_at: float) -> Iterator[Row]:
+    reports = {row["entry"]: row for row in record.reports if row["quarter"] == period.key and row["risk_lower"] >= escalate_at}
+    if reports:
+        row = reports[min(reports)]
+        told = f"The risk score of report {row['entry']} is {row['risk_shown']}, at or above {escalate_at:g}: the director is told."
+        yield _entry(period.key, "escalation", row["generated_at"], told, [f"variance_bundle {period.key}, report {row['entry']}"], [])
+
+
+def _blocked(record: Record, checklist: Sequence[Row], period: Period, cut: dt.datetime) -> Iterator[Row]:
+    swept = [row for row in checklist if row["quarter"] == period.key and row["phase"] == "telemetry_sweep" and row["state"] == "missing"]
+    kickoff = kickoff_of(record.kickoffs, period.key)
+    if swept and kickoff is not None and kickoff["starts_at"] <= cut:
+        told = "No fresh telemetry at the kickoff: " + "; ".join(f"{row['item']}, {row['evidence']}" for row in swept) + "."
+        yield _entry(period.key, "blocker", kickoff["starts_at"], told, [f"review_checklist {period.key}"], [])
+
+
+def _entry(cycle: str, entry: str, at: dt.datetime, text: str, links: Sequence[str], missing: Sequence[str]) -> Row:
+    return {"cycle": cycle, "entry": entry, "happened_at": at, "text": text, "links": "\n".join(links), "missing": ", ".join(missing)}
 
 
 # ---------------------------------------------------------------- the calendar

@@ -19,6 +19,7 @@ Row = dict[str, Any]
 Tables = Mapping[str, pa.Table]
 
 CALENDAR = "reviews/governance-calendar.ics"
+LEDGER = "reviews/context.md"
 _INTRO = (
     "The quarterly review in six phases. An item is closed by evidence that is recorded: a session, a report, a verdict, a decision with "
     "its action, a change in the plan. Nobody ticks it."
@@ -31,19 +32,26 @@ _NOTHING = "Nothing is recorded yet."
 def page(tables: Tables, findings: pa.Table, as_of: dt.datetime) -> dict[str, Any]:
     """The page model: the newest review's checklist, reviews over time, and what comes next on the calendar."""
     checklist = tables["review_checklist"]
-    sections = [_checklist_section(checklist), *_trend_section(checklist), _calendar_section(tables["governance_calendar"], as_of)]
+    sections = [_checklist_section(checklist), *_trend_section(checklist), _ledger_section(tables["context_ledger"])]
+    sections.append(_calendar_section(tables["governance_calendar"], as_of))
     return {"title": "Review cycle", "intro": f"{_INTRO}\n\nAs of {as_of.date()}.", "sections": sections}
 
 
 def documents(tables: Tables, findings: pa.Table, as_of: dt.datetime) -> dict[str, str]:
-    """The governance calendar for calendar programs."""
-    calendar = tables["governance_calendar"]
-    return {CALENDAR: _feed(calendar)} if calendar.num_rows else {}
+    """The governance calendar for calendar programs, and the context ledger as Markdown."""
+    calendar, ledger = tables["governance_calendar"], tables["context_ledger"]
+    made = {CALENDAR: _feed(calendar)} if calendar.num_rows else {}
+    return made | ({LEDGER: _context(ledger)} if ledger.num_rows else {})
 
 
 def headline_of_checklist(rows: pa.Table) -> tuple[str, int, None]:
     """How many items are missing."""
     return "items missing", rows.filter(pc.equal(rows["state"], "missing")).num_rows, None
+
+
+def headline_of_ledger(rows: pa.Table) -> tuple[str, int, None]:
+    """How many entries there are."""
+    return "entries", rows.num_rows, None
 
 
 def headline_of_calendar(rows: pa.Table) -> tuple[str, int, None]:
@@ -102,6 +110,36 @@ def _trend_section(checklist: pa.Table) -> list[dict[str, Any]]:
         "rows": [(quarter, *(counted[quarter][state] for state in _WORDS)) for quarter in reversed(quarters)],
     }
     return [{"title": "Reviews", "plot": plot, "table": table}]
+
+
+def _entries(ledger: pa.Table) -> list[Row]:
+    return sorted(ledger.to_pylist(), key=lambda row: (row["happened_at"], row["cycle"], row["entry"]), reverse=True)
+
+
+def _ledger_section(ledger: pa.Table) -> dict[str, Any]:
+    if not ledger.num_rows:
+        return {"title": "Context ledger", "text": "No review has left an entry yet."}
+    return {
+        "title": "Context ledger",
+        "text": "What reviews leave for the next one, the newest first.",
+        "documents": [("Context ledger, Markdown", LEDGER)],
+        "table": {
+            "columns": ["review", "entry", "when", "what", "links", "missing"],
+            "rows": [
+                (row["cycle"], row["entry"], row["happened_at"], row["text"], row["links"], row["missing"]) for row in _entries(ledger)
+            ],
+        },
+    }
+
+
+def _context(ledger: pa.Table) -> str:
+    lines = ["# Context ledger", ""]
+    for row in _entries(ledger):
+        lines += [f"## {row['cycle']}: {row['entry']}, {row['happened_at']:%Y-%m-%d}", "", row["text"], ""]
+        lines += [f"- {link}" for link in row["links"].split("\n")]
+        lines += ["", f"Missing: {row['missing']}"] if row["missing"] else []
+        lines.append("")
+    return "\n".join(lines)
 
 
 def _calendar_section(calendar: pa.Table, as_of: dt.datetime) -> dict[str, Any]:

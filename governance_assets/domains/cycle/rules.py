@@ -31,6 +31,26 @@ ITEM_IS_IN_TIME = Rule(
     sources="A09 A16",
 )
 
+ENTRY_IS_COMPLETE = Rule(
+    name="entry_is_complete",
+    requirement="the entry links everything that it rests on",
+    remedy="Let what is named land: the next review inherits what stands here and nothing else",
+    severity="warn",
+    unit="parts",
+    sources="A38 A51",
+)
+
+
+def judge_context_ledger(rows: pa.Table, policy: CyclePolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
+    """Whether each entry links what it rests on."""
+    if not rows.num_rows:
+        return [ENTRY_IS_COMPLETE.not_applicable(partition_key, "no review is recorded as held, and nothing of an earlier one landed")]
+    found = []
+    for row in rows.to_pylist():
+        lacking = row["missing"].split(", ") if row["missing"] else []
+        found.append(ENTRY_IS_COMPLETE.judge(f"{row['cycle']}: {row['entry']}", not lacking, len(lacking), 0, row["missing"]))
+    return found
+
 
 def judge_review_checklist(rows: pa.Table, policy: CyclePolicy, partition_key: str, past: pa.Table | None = None) -> list[Finding]:
     """Whether each item is closed, and whether what is closed was in time."""
