@@ -43,7 +43,7 @@ WHOLE = facts.Record(
     reports=[REPORT],
     critics=[CRITIC, CRITIC | {"critic": "allocator_critic"}],
     events=[event("preread", HELD - 9 * DAY), event("product_sync", HELD - 4 * DAY)],
-    packets={"2025-Q4": dt.datetime(2025, 12, 31, 17, tzinfo=dt.UTC)},
+    packets={"2025-Q4": [dt.datetime(2025, 12, 31, 17, tzinfo=dt.UTC)]},
 )
 
 
@@ -78,12 +78,14 @@ PREREAD, SYNC, SWEPT = HELD - 7 * DAY, HELD - 3 * DAY, (HELD - 5 * DAY).date()
         ("packet_compiled", {"events": [event("preread", PREREAD + SECOND)]}, "late", 1),
         ("packet_compiled", {"events": [event("preread", PREREAD, "cancelled")]}, "missing", 92),
         ("packet_compiled", {"events": [event("preread", HELD - 200 * DAY)]}, "missing", 92),
-        ("packet_compiled", {"events": [], "packets": {"2025-Q3": PREREAD}}, "closed", None),
-        ("packet_compiled", {"events": [], "packets": {"2025-Q3": PREREAD + SECOND}}, "late", 1),
-        ("packet_compiled", {"events": [], "packets": {"2025-Q3": OVER}}, "missing", 92),
-        ("packet_compiled", {"packets": {"2025-Q3": HELD}}, "closed", None),
-        ("next_packet_prepared", {"packets": {"2025-Q4": dt.datetime(2025, 12, 31, 18, tzinfo=dt.UTC)}}, "closed", None),
-        ("next_packet_prepared", {"packets": {"2025-Q4": dt.datetime(2025, 12, 31, 19, tzinfo=dt.UTC)}}, "late", 1),
+        ("packet_compiled", {"events": [], "packets": {"2025-Q3": [PREREAD]}}, "closed", None),
+        ("packet_compiled", {"events": [], "packets": {"2025-Q3": [PREREAD + SECOND]}}, "late", 1),
+        ("packet_compiled", {"events": [], "packets": {"2025-Q3": [OVER]}}, "missing", 92),
+        ("packet_compiled", {"events": [], "packets": {"2025-Q3": [HELD - 10 * DAY - SECOND]}}, "missing", 92),
+        ("packet_compiled", {"events": [], "packets": {"2025-Q3": [HELD - 30 * DAY, HELD - 10 * DAY, HELD]}}, "closed", None),
+        ("packet_compiled", {"packets": {"2025-Q3": [HELD]}}, "closed", None),
+        ("next_packet_prepared", {"packets": {"2025-Q4": [dt.datetime(2025, 12, 31, 18, tzinfo=dt.UTC)]}}, "closed", None),
+        ("next_packet_prepared", {"packets": {"2025-Q4": [dt.datetime(2025, 12, 31, 19, tzinfo=dt.UTC)]}}, "late", 1),
         ("next_packet_prepared", {"packets": {}}, "missing", 1),
         ("claims_compared", {"events": [event("design_sync", SYNC)]}, "closed", None),
         ("claims_compared", {"events": [event("sync", SYNC + DAY + SECOND)]}, "late", 2),
@@ -174,13 +176,12 @@ def test_the_contract_refuses(change: dict[str, Any]) -> None:
     assert violations(ReviewChecklist, pa.Table.from_pylist([ITEM | change], schema))
 
 
-@pytest.mark.parametrize(("is_simulated", "expected"), [(False, HELD + DAY), (True, HELD)])
-def test_a_packet_counts_from_its_first_record(is_simulated: bool, expected: dt.datetime) -> None:
+@pytest.mark.parametrize(("is_simulated", "expected"), [(False, [HELD + DAY, HELD + 2 * DAY]), (True, [HELD, HELD + 2 * DAY])])
+def test_a_packet_counts_by_the_ledger(is_simulated: bool, expected: list[dt.datetime]) -> None:
     entry = {"partition_key": "2025-Q3", "revision": 1, "recorded_at": HELD + DAY, "as_of": HELD}
-    later = entry | {"revision": 2, "recorded_at": HELD + 2 * DAY, "as_of": HELD + 2 * DAY}
+    later = entry | {"recorded_at": HELD + 2 * DAY, "as_of": HELD + 2 * DAY}
     refused = entry | {"revision": None, "recorded_at": HELD - DAY, "as_of": HELD - DAY}
-    ledger = pa.Table.from_pylist([later, entry, refused])
-    assert facts.first_compiled(ledger, is_simulated) == {"2025-Q3": expected}
+    assert facts.compiled(pa.Table.from_pylist([entry, later, refused]), is_simulated) == {"2025-Q3": expected}
 
 
 # ---------------------------------------------------------------- context ledger

@@ -66,7 +66,7 @@ def test_evidence_has_closed_what_was_done(home: Path) -> None:
         "modeling_reality_critic_rerun": ("late", 1),
         "claims_compared": ("missing", 8),
         "actions_closed": ("open", None),
-        "next_packet_prepared": ("closed", None),
+        "next_packet_prepared": ("open", None),
     }
 
 

@@ -23,7 +23,7 @@ def review_checklist(
     """One row is one item of the quarter's review."""
     given = review_kickoff, decision_log, action_register, variance_bundle, critic_summary, review_events
     ledger = run.workspace.history.ledger(preread_packet.view)
-    packets = facts.first_compiled(ledger, is_simulated=run.workspace.policy.clock.as_of is not None)
+    packets = facts.compiled(ledger, is_simulated=run.workspace.policy.clock.as_of is not None)
     record = facts.Record(*(facts.rows_of(run.connection, each.if_any) for each in given), packets=packets)
     return facts.review_checklist(record, run.periods, run.as_of, policy, calendar)
 

@@ -36,8 +36,8 @@ class Record:
     reports: Sequence[Row] = ()
     critics: Sequence[Row] = ()
     events: Sequence[Row] = ()
-    packets: Mapping[str, dt.datetime] = field(default_factory=dict)
-    """When the packet for the review after each quarter was first compiled."""
+    packets: Mapping[str, Sequence[dt.datetime]] = field(default_factory=dict)
+    """When the packet for the review after each quarter was recorded or confirmed."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,12 @@ def rows_of(con: duckdb.DuckDBPyConnection, view: str | None) -> list[Row]:
     return [] if view is None else list(con.execute(f"SELECT * FROM {view} ORDER BY ALL").to_arrow_table().to_pylist())
 
 
-def first_compiled(ledger: pa.Table, is_simulated: bool) -> dict[str, dt.datetime]:
-    """When each partition in the ledger was first recorded; under a simulated clock, the instant it was first looked at from."""
-    found: dict[str, dt.datetime] = {}
+def compiled(ledger: pa.Table, is_simulated: bool) -> dict[str, list[dt.datetime]]:
+    """When each partition in the ledger was recorded or confirmed; under a simulated clock, the instants it was looked at from."""
+    found: dict[str, list[dt.datetime]] = {}
     for row in ledger.to_pylist():
         if row["revision"] is not None:
-            at = row["as_of"] if is_simulated else row["recorded_at"]
-            found[row["partition_key"]] = min(found.get(row["partition_key"], at), at)
+            found.setdefault(row["partition_key"], []).append(row["as_of"] if is_simulated else row["recorded_at"])
     return found
 
 
@@ -163,13 +162,21 @@ class _Review:
         return Found(row["starts_at"], row["title"] or row["kind"])
 
     def _packet(self, quarter: str, instead: Found | None = None) -> Found:
-        """The first record of the packet about a quarter, or a session that compiled it, whichever was first."""
+        """The first record of the packet about a quarter, or a session that compiled it, whichever was first.
+
+        A record that is older at the kickoff than telemetry may be is an early draft and does not count.
+        """
         found = [instead] if instead is not None and instead.done_at is not None else []
-        compiled = self.record.packets.get(quarter)
-        if compiled is not None and compiled <= self.cut:
-            found.append(Found(compiled, f"preread_packet {quarter}"))
-        lacking = "no packet was compiled by then" if compiled is None else f"the packet was first compiled at {compiled:%Y-%m-%d %H:%M}"
+        oldest = due_dates.oldest_telemetry(self._begins_after(quarter), self.calendar)
+        told = self.record.packets.get(quarter, ())
+        found += [Found(at, f"preread_packet {quarter}") for at in told if oldest <= at <= self.cut]
+        lacking = f"no packet was recorded or confirmed since {oldest:%Y-%m-%d %H:%M}"
         return min(found, key=lambda one: str(one.done_at), default=Found(None, lacking))
+
+    def _begins_after(self, quarter: str) -> dt.datetime:
+        """When the review that follows ``quarter`` begins: this one's own kickoff, else the one that is due."""
+        following = next_quarter(quarter)
+        return self.begins if following == self.period.key else due_dates.kickoff(following, self.calendar)
 
     def _report(self, first: dt.datetime, last: dt.datetime) -> Found:
         made = sorted(
