@@ -49,7 +49,7 @@ def operational_health(
     ``owners`` and ``grains`` are those of the artifacts of this installation. A partition counts from its first record: neither
     a further revision of it nor a record of another partition makes anything fresh.
     """
-    recorded = ledger.filter(pc.is_valid(ledger["revision"])).select(["artifact", "partition_key", "recorded_at"])
+    recorded = ledger.filter(pc.is_valid(ledger["revision"])).select(["artifact", "partition_key", "as_of", "recorded_at"])
     rows = [
         _of_period(grain, name, owners[name], _first_records(recorded, name), dt.timedelta(days=policy.alerts.late_after_days), present)
         for name, grain in grains.items()
@@ -136,12 +136,12 @@ def _of_activity(
 
 
 def _proves(entry: Mapping[str, Any], event: Event, grain: str) -> bool:
-    """Whether a ledger entry shows that ``event`` took place: it is of the event's own period, and recorded on its day or later.
+    """Whether a ledger entry shows that ``event`` took place: it is of the event's own period, and looks from its day or later.
 
     A period is recorded while it goes on, again and again; what was recorded before an event says nothing of it.
     """
     is_of_period = grain == "none" or entry["partition_key"] == _period_of(event, grain)
-    return bool(is_of_period and entry["recorded_at"] >= at(event.due_at.date(), "00:00"))
+    return bool(is_of_period and (entry["as_of"] or entry["recorded_at"]) >= at(event.due_at.date(), "00:00"))
 
 
 def _period_of(event: Event, grain: str) -> str:
