@@ -123,7 +123,7 @@ def test_nothing_landed_and_an_engine_without_a_posterior_give_no_rows() -> None
     con = duckdb.connect()
     assert facts_refits.media_draws(con, None, QUARTERS, POLICY).num_rows == 0
     con.register("media", media_table())
-    assert facts_refits.media_draws(con, "media", QUARTERS, MmmPolicy(judged_engine="ridge")).num_rows == 0
+    assert facts_refits.media_draws(con, "media", QUARTERS, MmmPolicy(refit_engine="ridge")).num_rows == 0
     con.register("draws", facts_refits.media_draws(con, None, QUARTERS, POLICY))
     assert facts_stability.refit_stability(con, "media", "draws", None, QUARTERS, POLICY).num_rows == 0
     assert facts_refits.media_contributions(con, None, "draws", QUARTERS, POLICY).num_rows == 0
@@ -237,3 +237,15 @@ def test_a_sign_flips_only_where_one_was_sure(now: Any, before: Any, expected: b
 def test_a_channel_vanishes_below_the_least_share(share: float | None, before: float, expected: bool | None) -> None:
     row = {"is_left_out": False, "contribution_share": share}
     assert facts_stability._has_vanished(row, {"contribution_share": before}, 0.005) is expected
+
+
+def test_a_refit_by_the_wide_engine_keeps_its_power_curves() -> None:
+    policy = MmmPolicy(refit_engine="bayes_wide", chains=2, draws=64, kept_draws=128, optimum_draws=32)
+    made = refitted(two_tenants().media.filter(pc.equal(two_tenants().media["tenant"], "tenant-0")), QUARTERS[-1:], policy)
+    assert set(pc.unique(made.draws["engine"]).to_pylist()) == {"bayes_wide"}
+    powers = made.draws.filter(pc.equal(made.draws["curve"], "power"))
+    assert powers.num_rows
+    assert powers["exponent"].null_count == 0
+    assert powers["rate"].null_count == powers["half"].null_count == powers.num_rows
+    rows = {row["name"]: row for row in made.stability.to_pylist()}
+    assert all(rows[name]["roi_lower"] < rows[name]["roi"] < rows[name]["roi_upper"] for name in ("search", "video"))

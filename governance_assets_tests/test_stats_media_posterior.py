@@ -64,11 +64,17 @@ def test_effects_of_columns_are_those_of_the_fit(found: Fit) -> None:
         column_draws(found, "rain", np.arange(3))
 
 
-def test_a_curve_without_a_record_is_refused_and_not_taken_for_another() -> None:
+def test_all_three_curves_are_recorded_and_give_the_response_of_the_fit() -> None:
     truth = tenant(3, weeks=60, channels=1)
-    model = tenant_model(truth, CurvePriors(curves=("power",), carryover_points=3, curve_points=3))
-    with pytest.raises(ValueError, match="channel_0 has draws of a power curve"):
-        channel_draws(fit(prepare(truth.target, *model), seed=1, chains=1, draws=16), 0, np.arange(16))
+    model = tenant_model(truth, CurvePriors(curves=("logistic", "hill", "power"), carryover_points=3, curve_points=3))
+    found = fit(prepare(truth.target, *model), seed=1, chains=2, draws=64)
+    drawn = channel_draws(found, 0, np.arange(128))
+    assert drawn.is_power.any()
+    assert not (drawn.is_power & drawn.is_hill).any()
+    levels = np.linspace(0, 2 * drawn.scale, 7)
+    assert drawn.steady(levels) == pytest.approx(response_draws(found, "channel_0", levels), rel=1e-12)
+    assert recorded_draws(recorded_columns(drawn)).steady(levels) == pytest.approx(drawn.steady(levels), rel=1e-7)
+    assert drawn.mean_curve(2.0)(levels / 2) == pytest.approx(drawn.steady(levels).mean(axis=0))
 
 
 def test_negative_exposure_is_refused(found: Fit) -> None:

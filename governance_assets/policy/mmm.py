@@ -41,7 +41,8 @@ class MmmPolicy(Section):
         unit="engines",
         min_length=1,
         source="A33 P",
-        why="the Bayesian model averaged over curves and with the logistic curve alone, beside baselines that cost nothing",
+        why="the Bayesian model averaged over curves and with the logistic curve alone, beside baselines that cost nothing; bayes_wide "
+        "predicts no better: on 20 tenants of worlds that no engine knows 91 % of weeks lie in the 90 % intervals of either",
     )
     rolling: tuple[RollingEngine, ...] = setting(
         (RollingEngine(engine="bayes_logistic", weeks=52),),
@@ -63,6 +64,13 @@ class MmmPolicy(Section):
         why="a saved run whose target differs more from the telemetry was made for another target or unit, and its errors mean nothing",
     )
     judged_engine: MediaEngine = setting("bayes", unit="engine", source="B29 P", why="the engine whose figures budgets rest on")
+    refit_engine: MediaEngine = setting(
+        "bayes",
+        unit="engine",
+        source="B29 P",
+        why="the engine of quarterly refits, of ROI and budgets. On 20 tenants of worlds that no engine knows the 90 % intervals of bayes "
+        "held 54 % of true returns (standard error 6), those of bayes_wide 93 % (4), for 0.9 s of processor time a refit against 0.15 s",
+    )
     baseline_engine: MediaEngine = setting("trailing_mean", unit="engine", source="A33", why="improvement is stated over the trailing mean")
     baselines: tuple[MediaEngine, ...] = setting(
         ("seasonal_naive", "trailing_mean"), unit="engines", min_length=1, source="A27 P", why="what needs no media data to predict"

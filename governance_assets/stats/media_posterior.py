@@ -18,7 +18,7 @@ import numpy as np
 from governance_assets.stats.arrays import Floats, vector
 from governance_assets.stats.concave_pieces import envelope
 from governance_assets.stats.media_allocation import Curve
-from governance_assets.stats.media_curves import adstock, carryover_weights, hill, logistic
+from governance_assets.stats.media_curves import adstock, carryover_weights, hill, logistic, power
 from governance_assets.stats.media_fit import Fit
 from governance_assets.stats.rounding import rounded
 
@@ -27,12 +27,13 @@ from governance_assets.stats.rounding import rounded
 class ChannelDraws:
     """Draws (D,) of one channel: which curve, its parameters, and the unit responses are stated in.
 
-    A logistic curve has its rate in ``first``; a Hill curve its half-saturation in ``first`` and its exponent in ``second``. Their
-    argument is exposure over ``scale``; ``height`` is in units of the target. ``carryover`` is the share kept from week to week over
-    ``length`` weeks, with the peak after ``delay`` weeks.
+    A logistic curve has its rate in ``first``; a Hill curve its half-saturation in ``first`` and its exponent in ``second``, a power
+    curve its exponent in ``first``. Their argument is exposure over ``scale``; ``height`` is in units of the target. ``carryover`` is the
+    share kept from week to week over ``length`` weeks, with the peak after ``delay`` weeks.
     """
 
     is_hill: np.ndarray
+    is_power: np.ndarray
     first: Floats
     second: Floats
     height: Floats
@@ -43,7 +44,7 @@ class ChannelDraws:
 
     def taking(self, draws: np.ndarray) -> ChannelDraws:
         """Some of the draws, by their places."""
-        names = ("is_hill", "first", "second", "height", "carryover", "delay")
+        names = ("is_hill", "is_power", "first", "second", "height", "carryover", "delay")
         return replace(self, **{name: getattr(self, name)[draws] for name in names})
 
     def steady(self, exposure: Any) -> Floats:
@@ -55,11 +56,11 @@ class ChannelDraws:
 
     def mean_curve(self, exposure_per_cost: float) -> Curve:
         """Mean over draws of the weekly response to steady weekly spend, as a function of spend levels."""
-        kinds = np.stack([self.is_hill.astype(np.float64), self.first, self.second])
+        kinds = np.stack([self.is_hill + 2.0 * self.is_power, self.first, self.second])
         apart, kind = np.unique(kinds, axis=1, return_inverse=True)
         heights = np.bincount(np.ravel(kind), self.height) / len(self.height)
         places = np.zeros(len(heights))
-        mean = ChannelDraws(apart[0] == 1, apart[1], apart[2], heights, places, places, self.length, self.scale)
+        mean = ChannelDraws(apart[0] == 1, apart[0] > 1, apart[1], apart[2], heights, places, places, self.length, self.scale)
         return lambda spend: np.asarray(mean.steady(spend * exposure_per_cost).sum(axis=0), dtype=np.float64)
 
     def weekly(self, exposure: Any) -> Floats:
@@ -72,9 +73,11 @@ class ChannelDraws:
         return self._curved(np.maximum(carried, 0.0))
 
     def _curved(self, carried: Floats) -> Floats:
-        found = logistic(carried, np.where(self.is_hill, 1.0, self.first)[:, None])
+        found = logistic(carried, np.where(self.is_hill | self.is_power, 1.0, self.first)[:, None])
         hills = np.flatnonzero(self.is_hill)
         found[hills] = hill(carried[hills], self.first[hills, None], self.second[hills, None])
+        powers = np.flatnonzero(self.is_power)
+        found[powers] = power(carried[powers], self.first[powers, None])
         return np.asarray(found * self.height[:, None], dtype=np.float64)
 
 
@@ -90,14 +93,13 @@ def kept_places(chains: int, draws: int, count: int) -> np.ndarray:
 
 
 def channel_draws(fit: Fit, place: int, draws: np.ndarray) -> ChannelDraws:
-    """The named ``draws`` of the channel at ``place``. Raises ValueError for power curves, which have no record yet."""
+    """The named ``draws`` of the channel at ``place``."""
     design = fit.design
     grid, points = design.grids[place], fit.flat("points")[draws, place]
-    if grid.is_power[points].any():
-        raise ValueError(f"{design.channels[place].name} has draws of a power curve; only logistic and Hill curves are recorded")
     height = fit.flat("coefficients")[draws, place] * grid.height[points] * design.target_scale
     return ChannelDraws(
         is_hill=grid.is_hill[points],
+        is_power=grid.is_power[points],
         first=grid.first[points],
         second=grid.second[points],
         height=np.asarray(height, dtype=np.float64),
@@ -111,12 +113,18 @@ def channel_draws(fit: Fit, place: int, draws: np.ndarray) -> ChannelDraws:
 def recorded_columns(drawn: ChannelDraws) -> dict[str, list[Any]]:
     """The draws as columns of plain values that ``recorded_draws`` reads, figures rounded."""
     first, second, height, carryover = (list(map(rounded, part)) for part in (drawn.first, drawn.second, drawn.height, drawn.carryover))
-    hills, count = drawn.is_hill.tolist(), len(drawn.first)
+    count = len(drawn.first)
+    curves = np.where(drawn.is_power, "power", np.where(drawn.is_hill, "hill", "logistic")).tolist()
+
+    def of(curve: str, values: list[Any]) -> list[Any]:
+        return [value if own == curve else None for own, value in zip(curves, values, strict=True)]
+
     return {
-        "curve": ["hill" if hill else "logistic" for hill in hills],
-        "rate": [None if hill else value for hill, value in zip(hills, first, strict=True)],
-        "half": [value if hill else None for hill, value in zip(hills, first, strict=True)],
-        "slope": [value if hill else None for hill, value in zip(hills, second, strict=True)],
+        "curve": curves,
+        "rate": of("logistic", first),
+        "half": of("hill", first),
+        "slope": of("hill", second),
+        "exponent": of("power", first),
         "scale": [rounded(drawn.scale)] * count,
         "carryover": carryover,
         "delay": drawn.delay.tolist(),
@@ -127,11 +135,12 @@ def recorded_columns(drawn: ChannelDraws) -> dict[str, list[Any]]:
 
 def recorded_draws(columns: Mapping[str, Sequence[Any]]) -> ChannelDraws:
     """The draws of one channel from their recorded columns."""
-    is_hill = np.array([curve == "hill" for curve in columns["curve"]])
-    rate, half, slope = (np.array(columns[name], dtype=np.float64) for name in ("rate", "half", "slope"))
+    is_hill, is_power = (np.array([curve == kind for curve in columns["curve"]], dtype=np.bool_) for kind in ("hill", "power"))
+    rate, half, slope, exponent = (np.array(columns[name], dtype=np.float64) for name in ("rate", "half", "slope", "exponent"))
     return ChannelDraws(
         is_hill=is_hill,
-        first=np.where(is_hill, half, rate),
+        is_power=is_power,
+        first=np.where(is_power, exponent, np.where(is_hill, half, rate)),
         second=np.where(is_hill, slope, 1.0),
         height=np.array(columns["height"], dtype=np.float64),
         carryover=np.array(columns["carryover"], dtype=np.float64),

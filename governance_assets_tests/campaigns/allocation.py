@@ -1,7 +1,7 @@
 """Random problems of allocation: no bound is ever broken, and concave ones reach the optimum of a general solver.
 
-``make allocations`` runs it at full length. Bounds are checked here from the problem alone, apart from the code that allocates and from
-the check it has of its own.
+``make allocations`` runs it at full length, about 200 s of processor time. Bounds are checked here from the problem alone, apart from the
+code that allocates and from the check it has of its own.
 """
 
 from __future__ import annotations

@@ -143,10 +143,11 @@ class MediaDraws(
     key=("quarter", "tenant", "part", "name", "draw"),
     owner="modelling_lead",
 ):
-    """One posterior draw of one channel or control, of the judged engine fitted to all weeks up to the end of the quarter.
+    """One posterior draw of one channel or control, of the refitted engine on all weeks up to the end of the quarter.
 
     A channel responds ``height · curve(exposure / scale)`` a week, its exposure carried over first; the logistic curve is
-    (1 − e^(−rate·x)) / (1 + e^(−rate·x)), the Hill curve x^slope / (half^slope + x^slope).
+    (1 − e^(−rate·x)) / (1 + e^(−rate·x)), the Hill curve x^slope / (half^slope + x^slope), the power curve
+    x^exponent.
     """
 
     quarter: str = field("Quarter at whose end, or so far, the engine was refitted")
@@ -158,10 +159,11 @@ class MediaDraws(
     engine: str = field("Engine that was fitted")
     last_week: dt.date = field("Monday of the last week it was fitted to")
     train_weeks: int = field("Weeks it was fitted to", unit="weeks", ge=0)
-    curve: str | None = field("logistic or hill", null=_NO_CURVE)
+    curve: str | None = field("logistic, hill or power", null=_NO_CURVE)
     rate: float | None = field("Rate of the logistic curve", null="not a logistic curve")
     half: float | None = field("Half-saturation of the Hill curve, as a share of scale", null="not a Hill curve")
     slope: float | None = field("Exponent of the Hill curve", null="not a Hill curve")
+    exponent: float | None = field("Exponent of the power curve", null="not a power curve")
     scale: float | None = field("Weekly exposure at which the curve's argument is 1: the largest of the training weeks", null=_NO_CURVE)
     carryover: float | None = field("Share of the effect that is kept from week to week", unit="fraction", ge=0, le=1, null=_NO_CURVE)
     delay: int | None = field("Weeks until the effect peaks", unit="weeks", ge=0, null=_NO_CURVE)

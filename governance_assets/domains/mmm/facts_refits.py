@@ -1,6 +1,6 @@
 """Refits at the end of each quarter: the draws that are kept, and what each channel brought week by week.
 
-Belongs here: arranging landed series for the judged engine, and its draws into contract columns. Does not belong here: what refits say of
+Belongs here: arranging landed series for the refitted engine, and its draws into contract columns. Does not belong here: what refits say of
 each other (``facts_stability.py``).
 """
 
@@ -30,9 +30,9 @@ Row = dict[str, Any]
 
 
 def media_draws(con: duckdb.DuckDBPyConnection, media: str | None, quarters: Sequence[str], policy: MmmPolicy) -> pa.Table:
-    """One row is one posterior draw of one channel or control, of the judged engine refitted at the end of one of the asked quarters."""
+    """One row is one posterior draw of one channel or control, of the engine refitted at the end of one of the asked quarters."""
     parts = [arrow_schema(MediaDraws).empty_table()]
-    if media is not None and policy.judged_engine in BAYES:
+    if media is not None and policy.refit_engine in BAYES:
         parts += [_drawn_rows(quarter, tenant, known, policy) for quarter, tenant, known in refits(con, media, quarters, policy)]
     return pa.concat_tables(parts)
 
@@ -55,13 +55,13 @@ def _drawn_rows(quarter: str, tenant: str, known: MediaSeries, policy: MmmPolicy
     told: Row = {
         "quarter": quarter,
         "tenant": tenant,
-        "engine": policy.judged_engine,
+        "engine": policy.refit_engine,
         "last_week": known.weeks[-1],
         "train_weeks": train,
         "left_out": "",
     }
     try:
-        made = designs(known, train, policy.judged_engine, policy.season_order)
+        made = designs(known, train, policy.refit_engine, policy.season_order)
         found = fitted(made, seed=_SEED + train, chains=policy.chains, draws=policy.draws)
     except ValueError as error:
         nothing = told | {"part": "channel", "name": "", "draw": 0, "chain": 0, "problem": str(error)}
