@@ -53,7 +53,7 @@ KNOWN = facts.Known(
 
 
 def packet(known: facts.Known = KNOWN) -> pa.Table:
-    rows = conform(PrereadPacket, facts.preread_packet(known, [Q3], POLICY, CALENDAR))
+    rows = conform(PrereadPacket, facts.preread_packet(known, [Q3], OVER, POLICY, CALENDAR))
     assert violations(PrereadPacket, rows) == []
     return rows
 
@@ -101,6 +101,13 @@ def test_telemetry_is_stale_by_what_landed_up_to_the_day_the_packet_is_due(last:
     assert (row["subject"], row["value"], row["is_flagged"], row["role"]) == ("forecasting: observations", age, stale, "modelling_lead")
 
 
+def test_before_the_packet_is_due_telemetry_is_judged_by_the_present() -> None:
+    known, day = facts.Known(landed={"observations": [(WEEK, WEEK + 6 * DAY)]}), dt.datetime(2025, 9, 29, 8, tzinfo=dt.UTC)
+    rows = facts.preread_packet(known, [Q3, Q4], day, POLICY, CALENDAR).to_pylist()
+    told = [(row["quarter"], row["value"], row["is_flagged"]) for row in rows if row["section"] == "telemetry"]
+    assert told == [("2025-Q3", 1.0, False), ("2025-Q4", 1.0, False)]
+
+
 def test_weeks_that_landed_after_the_day_do_not_count() -> None:
     rows = {row["subject"]: row["value"] for row in section("telemetry")}
     assert rows == {"forecasting: observations": 3.0, "media: media_weekly": 52.0}
@@ -117,7 +124,7 @@ def test_a_quarter_without_a_report_says_so() -> None:
 @pytest.mark.parametrize(("minutes", "expected"), [(59, "fail"), (60, "pass"), (61, "fail")])
 def test_the_agenda_fills_the_review(minutes: int, expected: str) -> None:
     policy = BriefingPolicy(agenda=[{"title": "All", "minutes": minutes, "role": "director"}])
-    rows = facts.preread_packet(KNOWN, [Q3], policy, CALENDAR)
+    rows = facts.preread_packet(KNOWN, [Q3], OVER, policy, CALENDAR)
     found = [one.outcome for one in rules.judge_preread_packet(rows, policy, "2025-Q3") if one.rule == "agenda_fills_the_review"]
     assert found == [expected]
 

@@ -67,6 +67,7 @@ def test_a_review_with_all_its_evidence_is_closed() -> None:
     assert rows["actions_assigned"]["due_at"] == dt.datetime(2025, 10, 11, 23, 59, tzinfo=dt.UTC)
 
 
+LATER = {days: {"decision_id": "D2", "decided_on": HELD.date() + days * DAY} for days in (3, 4)}
 PREREAD, SYNC, SWEPT = HELD - 7 * DAY, HELD - 3 * DAY, (HELD - 5 * DAY).date()
 
 
@@ -109,6 +110,8 @@ PREREAD, SYNC, SWEPT = HELD - 7 * DAY, HELD - 3 * DAY, (HELD - 5 * DAY).date()
         ("actions_assigned", {"actions": [ACTION | {"agreed_on": HELD.date() + 3 * DAY}]}, "closed", None),
         ("actions_assigned", {"actions": [ACTION | {"agreed_on": HELD.date() + 4 * DAY}]}, "late", 1),
         ("actions_assigned", {"actions": [ACTION | {"owner": None}]}, "missing", 82),
+        ("actions_assigned", {"decisions": [DECISION, DECISION | LATER[4]]}, "closed", None),
+        ("actions_assigned", {"decisions": [DECISION, DECISION | LATER[3]]}, "missing", 82),
         ("actions_assigned", {"decisions": [DECISION, DECISION | {"decision_id": "D2"}]}, "missing", 82),
         ("plan_updated", {"decisions": [DECISION | {"touched_on": HELD.date() + 4 * DAY}]}, "late", 1),
         ("plan_updated", {"decisions": [DECISION | {"touched_on": None}]}, "missing", 82),

@@ -81,7 +81,7 @@ def test_the_packet_tells_what_the_quarter_left(home: Path) -> None:
     told = {(row["section"], row["subject"]): row["text"] for row in rows}
     assert told["changed", "modeling_reality_critic"] == "degraded → attention"
     assert told["commitment", "A1"] == "Refit with a longer window"
-    assert told["telemetry", "quality: critic_results"] == "newest day 2025-10-04"
+    assert told["telemetry", "quality: critic_results"] == "newest day 2025-10-04, as of 2025-10-13"
     folder = home / "home" / "site" / "documents" / "reviews"
     assert "| A1 | Refit with a longer window |" in (folder / "2026-Q1-preread.md").read_text(encoding="utf-8")
     assert (folder / "2026-Q1-preread.html").read_text(encoding="utf-8").count("<svg") >= 1

@@ -24,7 +24,7 @@ def preread_packet(
     """One row is one entry of the packet for the review after the quarter."""
     given = variance_bundle, kpi_deltas, decision_log, action_register, critic_summary, plan_progress
     known = facts.Known(*(facts.rows_of(run.connection, each.if_any) for each in given), landed=_landed(run, policy))
-    return facts.preread_packet(known, run.periods, policy, calendar)
+    return facts.preread_packet(known, run.periods, run.as_of, policy, calendar)
 
 
 def _landed(run: Run, policy: BriefingPolicy) -> dict[str, list[tuple[dt.date, dt.date]]]:

@@ -56,11 +56,13 @@ def weeks_of(files: Sequence[Row]) -> list[tuple[dt.date, dt.date]]:
     ]
 
 
-def preread_packet(known: Known, periods: Sequence[Period], policy: BriefingPolicy, calendar: CalendarPolicy) -> pa.Table:
+def preread_packet(
+    known: Known, periods: Sequence[Period], as_of: dt.datetime, policy: BriefingPolicy, calendar: CalendarPolicy
+) -> pa.Table:
     """The packet for the review after each asked quarter."""
     rows = []
     for period in periods:
-        packet = _Packet(known, period, policy, calendar)
+        packet = _Packet(known, period, as_of, policy, calendar)
         for section, entries in packet.sections().items():
             own = {"quarter": period.key, "review": packet.review, "section": section, "packet_due_at": packet.due}
             rows += [_BLANK | own | {"position": place} | entry for place, entry in enumerate(entries, 1)]
@@ -68,11 +70,12 @@ def preread_packet(known: Known, periods: Sequence[Period], policy: BriefingPoli
 
 
 class _Packet:
-    def __init__(self, known: Known, period: Period, policy: BriefingPolicy, calendar: CalendarPolicy) -> None:
+    def __init__(self, known: Known, period: Period, as_of: dt.datetime, policy: BriefingPolicy, calendar: CalendarPolicy) -> None:
         self.known, self.quarter, self.policy, self.minutes = known, period.key, policy, float(calendar.kickoff_minutes)
         self.review = next_quarter(period.key)
         self.begins = due_dates.kickoff(self.review, calendar)
         self.due = due_dates.preread_due(self.begins, calendar)
+        self.cut = min(self.due, as_of)
         self.since = utc_day(due_dates.kickoff(period.key, calendar))
         newest: dict[str, list[Row]] = {}
         for row in sorted(known.reports, key=lambda row: (row["quarter"], row["entry"])):
@@ -170,8 +173,8 @@ class _Packet:
             yield {"subject": row["action_id"], "text": told, "role": row["owner"], "due_on": row["due_by"], "is_flagged": bool(late)}
 
     def _telemetry(self) -> Iterator[Row]:
-        """Each squad's feeds by the newest day that landed up to the day on which the packet is due."""
-        cut, limit = utc_day(self.due), self.policy.max_telemetry_age_days
+        """Each squad's feeds by the newest day that landed up to the day on which the packet is due, or to the present before it."""
+        cut, limit = utc_day(self.cut), self.policy.max_telemetry_age_days
         for squad in self.policy.squads:
             for feed in squad.feeds:
                 days = [min(week + 6 * DAY, last, cut) for week, last in self.known.landed.get(feed, ()) if week <= cut]
@@ -179,7 +182,7 @@ class _Packet:
                     age = (cut - max(days)).days
                     yield {
                         "subject": f"{squad.name}: {feed}",
-                        "text": f"newest day {max(days)}",
+                        "text": f"newest day {max(days)}, as of {cut}",
                         **{"value": float(age), "limit": float(limit), "unit": "days", "role": squad.role, "is_flagged": age > limit},
                     }
 

@@ -186,7 +186,7 @@ def _telemetry(rows: list[Row]) -> dict[str, Any]:
     stale = sum(row["is_flagged"] for row in rows)
     return {
         "title": "Telemetry of the squads",
-        "text": f"{stale} of {len(rows)} feeds are stale on the day the packet is due: older than {rows[0]['limit']:.0f} days.",
+        "text": f"{stale} of {len(rows)} feeds are stale by the day the packet is due: older than {rows[0]['limit']:.0f} days.",
         "table": {"columns": ["squad and feed", "newest", {"name": "age", "unit": "days"}, "role", "stale"], "rows": told},
     }
 

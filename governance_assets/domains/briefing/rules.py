@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 SQUAD_IS_CURRENT = Rule(
     name="squad_is_current",
-    requirement="the newest telemetry of the feed is no older than the limit on the day the packet is due",
+    requirement="the newest telemetry of the feed is no older than the limit on the day the packet is due, or now while that is to come",
     remedy="Deliver what is missing before the kickoff; the role named answers for it",
     severity="warn",
     unit="days",

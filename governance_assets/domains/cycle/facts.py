@@ -97,7 +97,11 @@ class _Review:
         held = self.kickoff is not None and self.kickoff["status"] == "held" and self.begins <= self.cut
         self.held_at = self.begins if held else None
         own = [row for row in record.decisions if row["quarter"] == period.key]
-        self.decisions = [row for row in own if row["cycle"] == period.key or row["decided_on"] == utc_day(self.begins)]
+        first, last = utc_day(self.begins), utc_day(due_dates.post_review_due(self.begins, calendar))
+        # What is decided later in the quarter has a deadline of its own, which the decision log judges.
+        self.decisions = [
+            row for row in own if row["decided_on"] == first or (row["cycle"] == period.key and first <= row["decided_on"] <= last)
+        ]
 
     def items(self) -> Iterator[Row]:
         """Every item in the order of its phase."""
@@ -216,7 +220,7 @@ class _Review:
         return Found(self.held_at, f"{self.kickoff['event']}: {self.kickoff['status'] or 'no state'} on {utc_day(self.begins)}")
 
     def _decided(self) -> Found:
-        days = [row["decided_on"] for row in self.decisions if row["decided_on"] >= utc_day(self.begins)]
+        days = [row["decided_on"] for row in self.decisions]
         if not days:
             return Found(None, "no decision of the review is logged")
         return Found(due_dates.at(min(days), "00:00"), _count(len(days), "decision"))
