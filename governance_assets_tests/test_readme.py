@@ -7,6 +7,7 @@ import click
 
 import governance_assets.definitions  # noqa: F401  (declares the artifacts)
 from governance_assets.cli import main
+from governance_assets.domains import FLOW
 from governance_assets.runtime.artifact import DECLARATIONS
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +24,13 @@ def test_every_artifact_is_in_the_table() -> None:
         name for name, one in DECLARATIONS.items() if one.contract.__module__.startswith("governance_assets.") and f"`{name}`" not in README
     ]
     assert missing == []
+
+
+def test_the_table_follows_the_flow_of_domains() -> None:
+    domains = re.findall(r"^\| (\w+) \| `", README, re.MULTILINE)
+    places = [FLOW.index(domain) for domain in domains if domain in FLOW]
+    assert len(places) > len(FLOW)
+    assert places == sorted(places)
 
 
 def test_every_command_is_named() -> None:
