@@ -44,6 +44,7 @@ def generate() -> tuple[dict[str, bytes], dict[str, Any]]:
             "report_whose_risk_does_not_follow": "2025-Q2",
             "overdue_action": "A-09",
             "decision_without_action": "D-06",
+            "decisions_that_reach_the_plan_late_or_never": ["D-06", "D-07"],
             "override_without_outcome": "D-05",
             "approval_that_is_awaited": "scorecard_360 2025-Q4",
         },
@@ -295,38 +296,29 @@ def _reports() -> Iterator[tuple[Any, ...]]:
 
 
 _DECISION_COLUMNS = (
-    "decision_id",
-    "decided_on",
-    "kind",
-    "cycle",
-    "summary",
-    "rationale",
-    "decided_by",
-    "related_items",
-    "expires_on",
-    "status",
+    *("decision_id", "decided_on", "kind", "cycle", "summary", "rationale", "decided_by", "related_items", "expires_on", "status"),
 )
 _DECISIONS = tuple(
     (*row, "2025-10-10" if row[2] == "override" else "", "taken")
     for row in (
-        ("D-01", "2025-01-08", "decision", "2025-Q1", "Score all models on one set of regions", "figures must compare", "director", "S1.5"),
-        ("D-02", "2025-04-09", "decision", "2025-Q2", "Ask for a fixed price of labelling", "invoices doubled", "programme_owner", "S3.6"),
-        ("D-03", "2025-04-09", "decision", "2025-Q2", "Keep boreas from release", "its intervals are too narrow", "director", "S3.3"),
-        ("D-04", "2025-07-16", "decision", "2025-Q3", "Take hourly forecasts out", "nobody staffs by the hour", "programme_owner", "S5.7"),
-        ("D-05", "2025-07-16", "override", "2025-Q3", "Show castor with a warning", "readers rely on it", "director", "S5.6"),
+        ("D-01", "2025-01-08", "decision", "2025-Q1", "Score all models alike", "figures must compare", "director", "S1.3,S1.5"),
+        ("D-02", "2025-05-16", "decision", "2025-Q2", "A fixed price of labelling", "invoices doubled", "programme_owner", "S3.6"),
+        ("D-03", "2025-04-18", "decision", "2025-Q2", "Keep boreas from release", "its intervals are too narrow", "director", "S3.3"),
+        (
+            "D-04",
+            "2025-07-18",
+            "decision",
+            "2025-Q3",
+            "Take hourly forecasts out",
+            "nobody staffs by the hour",
+            "programme_owner",
+            "S5.5,S5.7",
+        ),
+        ("D-05", "2025-07-18", "override", "2025-Q3", "Show castor with a warning", "readers rely on it", "director", "S5.6"),
         ("D-06", "2025-09-03", "decision", "2025-Q3", "Go on without weather for a season", "the feed ended", "director", "S5.5"),
         ("D-07", "2025-10-01", "pivot", "2025-Q4", "Continuity of data before new models", "gaps are moderate", "programme_owner", "S5.5"),
-        (
-            "D-08",
-            "2025-10-08",
-            "decision",
-            "2025-Q4",
-            "Contract a second weather source",
-            "the gap of most effect",
-            "programme_owner",
-            "S5.5",
-        ),
-        ("D-09", "2025-12-17", "decision", "2025-Q4", "Second site of the history in January", "its stage is late", "architect", "S6.3"),
+        ("D-08", "2025-10-10", "decision", "2025-Q4", "A second weather source", "the gap of most effect", "programme_owner", "S5.5"),
+        ("D-09", "2025-12-19", "decision", "2025-Q4", "Hand over before the second site", "its stage is late", "architect", "S6.3,S6.5"),
     )
 )
 _ACTION_COLUMNS = (
@@ -343,22 +335,22 @@ _ACTIONS = tuple(
             ("", _EVIDENCE),
         ),
         (
-            ("A-02", "2025-04-10", "D-02", "2025-Q2", "Agree a price for the rest of the labelling"),
+            ("A-02", "2025-05-16", "D-02", "2025-Q2", "Agree a price for the rest of the labelling"),
             ("product_operations", "2025-07-31", "done", "2025-07-25", "S3.6"),
             ("the offer is due in July", _EVIDENCE),
         ),
         (
-            ("A-03", "2025-04-10", "D-03", "2025-Q2", "Close the release gate for boreas"),
-            ("director", "2025-04-18", "done", "2025-04-16", "S3.3"),
+            ("A-03", "2025-04-18", "D-03", "2025-Q2", "Close the release gate for boreas"),
+            ("director", "2025-04-25", "done", "2025-04-23", "S3.3"),
             ("", _EVIDENCE),
         ),
         (
-            ("A-04", "2025-07-17", "D-04", "2025-Q3", "Take the stage out and restate the budget"),
+            ("A-04", "2025-07-18", "D-04", "2025-Q3", "Take the stage out and restate the budget"),
             ("programme_owner", "2025-10-10", "done", "2025-10-06", "S5.7"),
             ("the budget is restated with the quarter", _EVIDENCE),
         ),
         (
-            ("A-05", "2025-07-17", "D-05", "2025-Q3", "Print the warning on every page that shows castor"),
+            ("A-05", "2025-07-18", "D-05", "2025-Q3", "Print the warning on every page that shows castor"),
             ("modelling_lead", "2025-08-01", "done", "2025-07-30", "S5.6"),
             ("", _EVIDENCE),
         ),
@@ -368,7 +360,7 @@ _ACTIONS = tuple(
             ("", _EVIDENCE),
         ),
         (
-            ("A-07", "2025-10-09", "D-08", "2025-Q4", "Sign with a second weather source"),
+            ("A-07", "2025-10-10", "D-08", "2025-Q4", "Sign with a second weather source"),
             ("programme_owner", "2025-11-14", "done", "2025-11-12", "S5.5"),
             ("", _EVIDENCE),
         ),
@@ -378,12 +370,12 @@ _ACTIONS = tuple(
             ("the errors of the whole year are needed", ""),
         ),
         (
-            ("A-09", "2025-10-09", "D-08", "2025-Q4", "Land the pollen index from the second source"),
+            ("A-09", "2025-10-10", "D-08", "2025-Q4", "Land the pollen index from the second source"),
             ("data_quality", "2025-12-12", "open", "", "S5.5"),
             ("the source delivers it from January", ""),
         ),
         (
-            ("A-10", "2025-12-18", "D-09", "2025-Q4", "Name the day of the move to the second site"),
+            ("A-10", "2025-12-19", "D-09", "2025-Q4", "Name the day of the move to the second site"),
             ("architect", "2026-01-16", "open", "", "S6.3"),
             ("its stage goes on into January", ""),
         ),

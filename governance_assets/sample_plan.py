@@ -333,7 +333,7 @@ def _notes() -> Iterator[tuple[str, ...]]:
             found = [status for stage in STAGES if stage.phase == phase and (status := stage.status_on(friday))]
             done = found.count("Done")
             shown = [stage.status_on(friday - 14 * _DAY) for stage in STAGES if stage.phase == phase]
-            is_worked_on = any(status != "Todo" for status in found) and not set(shown) <= {"Done", None}
+            is_worked_on = any(status != "Todo" for status in found) and not ("Done" in shown and set(shown) <= {"Done", None})
             if is_worked_on and friday not in SILENT_WEEKS:
                 blocked = found.count("Blocked")
                 told = f"{done} of {len(found)} stages are done" + (f", {blocked} blocked" if blocked else "")

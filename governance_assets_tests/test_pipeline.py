@@ -191,6 +191,8 @@ def test_what_is_planted_in_the_year_is_found(governed: Governed) -> None:
     assert {row["partition_key"] for row in by_rule["is_in_the_first_full_week"]} == {reviews["kickoff_outside_the_first_full_week"]}
     assert {row["subject"] for row in by_rule["action_is_in_time"]} == {reviews["overdue_action"]}
     assert {row["subject"] for row in by_rule["decision_has_its_action"]} == {reviews["decision_without_action"]}
+    slow = {row["subject"] for row in by_rule["decision_reaches_the_plan"]}
+    assert slow == set(reviews["decisions_that_reach_the_plan_late_or_never"])
     assert {row["partition_key"] for row in by_rule["risk_is_below_escalation"]} == {reviews["report_above_escalation"]}
     assert {row["partition_key"] for row in by_rule["stated_risk_is_reproduced"]} == {reviews["report_whose_risk_does_not_follow"]}
     risk = TRUTH["risks"]["without_mitigation"]
