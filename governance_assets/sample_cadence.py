@@ -23,7 +23,7 @@ def generate() -> tuple[dict[str, bytes], dict[str, Any]]:
         "issues/tracker/events.csv": csv(_ISSUE_COLUMNS, events),
         "risks/register.csv": csv(_RISK_COLUMNS, list(_risks())),
         "signals/surveys.csv": csv(_SIGNAL_COLUMNS, list(_signals())),
-        "reviews/events.csv": csv(_EVENT_COLUMNS, _KICKOFFS),
+        "reviews/events.csv": csv(_EVENT_COLUMNS, [*_KICKOFFS, *_SESSIONS]),
         "reviews/variance-reports.csv": csv(_REPORT_COLUMNS, list(_reports())),
         "reviews/decisions.csv": csv(_DECISION_COLUMNS, _DECISIONS),
         "reviews/actions.csv": csv(_ACTION_COLUMNS, _ACTIONS),
@@ -268,6 +268,14 @@ _KICKOFFS = tuple(
         ("2026-01-07T18:00:00Z", "2026-Q1", "scheduled", "2025-12-10T09:00:00Z", ""),
     )
 )
+_SESSIONS = tuple(
+    (f"{day}T14:00:00Z", kind, cycle, f"{kind}-{cycle}", f"{title} of {cycle}", "held", 60, "", "", "coordination", _ROLES)
+    for kind, title, days in (
+        ("preread", "Packet to read before the review", ("2025-01-01", "2025-04-02", "2025-07-02", "2025-10-01", "2025-12-31")),
+        ("product_sync", "Claims against results", ("2025-01-03", "2025-04-04", "2025-07-04", "2025-10-03", "2026-01-02")),
+    )
+    for day, cycle in zip(days, (*QUARTERS, "2026-Q1"), strict=True)
+)
 _REPORT_COLUMNS = (
     *("generated_at", "cycle", "position", "component", "status", "notes", "risk_score", "git_revision", "source_commands"),
     "highlights",
@@ -392,7 +400,11 @@ _APPROVALS = (
         )
     ),
     *(
-        (f"{day}T12:00:00Z", "models of modelling_lead", "attestation", "attested", "modelling_lead", "", quarter, "")
+        (f"{day}T12:00:00Z", f"adjustment_proposal {quarter}", "approval", "approved", "programme_owner", "signed_commit", quarter, reason)
+        for day, quarter, reason in (("2025-07-08", "2025-Q2", "by a fixed price"), ("2025-10-06", "2025-Q3", "by the restated budget"))
+    ),
+    *(
+        (f"{day}T12:00:00Z", "models of modelling_lead", "attestation", "attested", "modelling_lead", "signed_commit", quarter, "")
         for day, quarter in zip(("2025-03-31", "2025-06-30", "2025-09-30", "2025-12-31"), QUARTERS, strict=True)
     ),
 )

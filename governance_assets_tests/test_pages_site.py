@@ -276,3 +276,9 @@ def test_the_front_page_folds_what_is_more_than_a_glance():
     text = build(example.front(), {}, example.catalogue())["index.html"]
     assert text.index("What changed") < text.index("What must I decide") < text.index("item 4") < text.index("2 more lines")
     assert "Nothing waits for a decision." in build(example.front(to_decide=()), {}, example.catalogue())["index.html"]
+
+
+@pytest.mark.parametrize(("failing", "told"), [(4, "a0, a1, a2, a3."), (5, "a0, a1, a2, a3 and 1 more.")])
+def test_an_answer_names_a_few_and_counts_the_rest(failing, told):
+    states = [ArtifactState(f"a{n}", "scores", partition_key="all", findings=(MUST.judge("x", False),)) for n in range(failing)]
+    assert answer(states).sentence == f"{failing} of {failing} artifacts fail: {told}"

@@ -95,16 +95,21 @@ def answer(states: Sequence[ArtifactState]) -> Answer:
     if not states:
         return Answer("Nothing is known yet", "never", "No artifact has been recorded. Run governance run first.")
     if failing:
-        return Answer("No", "fail", f"{len(failing)} of {whole} {_verb(failing, 'fails', 'fail')}: {', '.join(failing)}.")
+        return Answer("No", "fail", f"{len(failing)} of {whole} {_verb(failing, 'fails', 'fail')}: {_listed(failing)}.")
     calm = f"Nothing fails; {len(warned)} {_verb(warned, 'warns', 'warn')}." if warned else "Nothing fails."
     if unjudged:
-        return Answer("We cannot tell", "unknown", f"{len(unjudged)} of {whole} cannot be judged in full: {', '.join(unjudged)}. {calm}")
+        return Answer("We cannot tell", "unknown", f"{len(unjudged)} of {whole} cannot be judged in full: {_listed(unjudged)}. {calm}")
     if warned:
-        sentence = f"{len(warned)} of {whole} {_verb(warned, 'warns', 'warn')}: {', '.join(warned)}. Nothing fails."
+        sentence = f"{len(warned)} of {whole} {_verb(warned, 'warns', 'warn')}: {_listed(warned)}. Nothing fails."
         return Answer("Yes, with warnings", "warn", sentence)
     if not any(state.verdict == "pass" for state in states):
         return Answer("We cannot tell", "unknown", f"No check applied to any of {whole}.")
     return Answer("Yes", "pass", f"{whole}: no check fails, none warns, none is unknown.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else ""
+    return ", ".join(names[:_MOST_TOLD]) + more
 
 
 def matters(states: Iterable[ArtifactState]) -> list[Matter]:
