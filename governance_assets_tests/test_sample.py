@@ -457,7 +457,7 @@ def test_quarters_are_decided_as_planted_whatever_the_models_do(generated, tmp_p
             connection.register(name, _landed(intake.manifests[name], tmp_path / "home"))
         views = dict.fromkeys(("calibration_metrics", "mmm_backtest")) | {name: name for name in names}
         quarters = [period("quarter", one["quarter"]) for one in generated.truth["quarters"]]
-        found = assessment.assessment_facts(connection, views, quarters, policy.assessment, policy.calibration)
+        found = assessment.assessment_facts(connection, views, quarters, policy.assessment, policy.calibration, policy.plan)
     unknown = {row["metric"] for row in found.to_pylist() if row["value"] is None}
     assert unknown == {"out_of_sample_r2", "interval_coverage"}
     for one in generated.truth["quarters"]:
