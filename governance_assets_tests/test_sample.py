@@ -19,6 +19,7 @@ import yaml
 
 from governance_assets import sample, sample_media
 from governance_assets.domains.assessment import facts as assessment
+from governance_assets.domains.assessment import facts_scores
 from governance_assets.domains.intake import facts, rules
 from governance_assets.domains.intake.report import skeleton
 from governance_assets.policy import Policy, policy_from
@@ -461,7 +462,7 @@ def test_quarters_are_decided_as_planted_whatever_the_models_do(generated, tmp_p
     unknown = {row["metric"] for row in found.to_pylist() if row["value"] is None}
     assert unknown == {"out_of_sample_r2", "interval_coverage"}
     for one in generated.truth["quarters"]:
-        card = assessment.cards(found, policy.assessment)[one["quarter"]]
+        card = facts_scores.cards(found, policy.assessment)[one["quarter"]]
         verdict = card.verdict(card.card.alignment.score, card.states)
         assert (verdict.decision, verdict.rule, list(card.gaps)) == (one["decision"], one["rule"], [one["gap_class"]])
 
