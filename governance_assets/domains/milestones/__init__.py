@@ -1,0 +1,1 @@
+"""Milestones: what is claimed, what the evidence shows."""
