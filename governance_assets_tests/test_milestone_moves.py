@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from governance_assets.domains.milestones.moves import Vanished, move_of, vanished
+from governance_assets.domains.milestones.facts import Vanished, move_of, vanished
 
 EVENTS = Path(__file__).resolve().parents[2] / "shared/data/milestones/evidence_events.csv"
 WORDS = {"A": "added", "M": "modified", "D": "deleted"}

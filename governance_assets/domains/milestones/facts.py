@@ -1,6 +1,6 @@
-"""What a change of a milestone's state is, and in what order evidence of phases came.
+"""What a change of a milestone's state is, and which evidence vanished.
 
-Belongs here: pure functions over rows of ``milestone_events`` and ``evidence_files``. Does not belong here: verdicts, words of a source for a state.
+Belongs here: pure functions over rows of ``milestone_events`` and ``evidence_files``. Does not belong here: verdicts.
 """
 
 from __future__ import annotations
