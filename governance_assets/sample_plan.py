@@ -231,6 +231,18 @@ def generate() -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, Any]]:
     return texts, {f"plan/{PLAN}/snapshots.parquet": _snapshots()}, _truth()
 
 
+def plan_of_milestones() -> str:
+    """The section ``milestones`` of the sample's settings: six phases with one milestone each, and their deliverables."""
+    phases, milestones = [], []
+    for phase, title, first, *_ in _PHASES:
+        stages = [stage for stage in STAGES if stage.phase == phase]
+        last, owner = max(stage.planned_end for stage in stages), stages[0].owner
+        files = ", ".join(name for milestone, name, _ in _FILES if milestone == f"{phase}.M1")
+        phases.append(f"    - {{id: {phase}, name: {title}, starts_on: {first}, ends_on: {last}}}\n")
+        milestones.append(f"    - {{id: {phase}.M1, name: {title}, phase: {phase}, accountable: {owner}, deliverables: [{files}]}}\n")
+    return f"milestones:\n  phases:\n{''.join(phases)}  milestones:\n{''.join(milestones)}"
+
+
 def _truth() -> dict[str, Any]:
     return {
         "name": PLAN,
@@ -253,6 +265,7 @@ def _truth() -> dict[str, Any]:
         "evidence_that_vanished": "P2.M1/feeds.md",
         "evidence_that_differs_from_its_checksum": "P3.M1/coverage.csv",
         "evidence_without_metadata": "P5.M1/proposal.csv",
+        "milestones": dict(zip((f"{phase}.M1" for phase, *_ in _PHASES), _PROOFS, strict=True)),
     }
 
 
@@ -406,6 +419,8 @@ _MILESTONES: tuple[tuple[str, ...], ...] = (
     ("2025-10-17T10:00:00Z", "P4.M1", "Under Review", "Accepted", "director", ""),
     ("2025-11-21T10:00:00Z", "P5.M1", "In Progress", "Accepted", "modelling_lead", ""),
 )
+_PROOFS = ("proved", "refuted", "refuted", "proved", "refuted", "not_claimed")
+"""What the evidence shows of each milestone: P2's vanished, P3's differs from its checksum, P5's has no metadata."""
 _FILES = (
     ("P1.M1", "charter.md", "2025-02-17"),
     ("P1.M1", "policy.yaml", "2025-02-17"),

@@ -28,6 +28,7 @@ from governance_assets.policy.critics import CriticsPolicy
 from governance_assets.policy.cycle import CyclePolicy
 from governance_assets.policy.intake import IntakePolicy
 from governance_assets.policy.issues import IssuesPolicy
+from governance_assets.policy.milestones import MilestonesPolicy
 from governance_assets.policy.mmm import MmmPolicy
 from governance_assets.policy.model_risk import ModelRiskPolicy
 from governance_assets.policy.overrides import extra, refusals, without_units
@@ -53,6 +54,7 @@ class Policy(Section):
     allocation: AllocationPolicy = Field(default_factory=AllocationPolicy)
     plan: PlanPolicy = Field(default_factory=PlanPolicy)
     issues: IssuesPolicy = Field(default_factory=IssuesPolicy)
+    milestones: MilestonesPolicy = Field(default_factory=MilestonesPolicy)
     registry: RegistryPolicy = Field(default_factory=RegistryPolicy)
     critics: CriticsPolicy = Field(default_factory=CriticsPolicy)
     variance: VariancePolicy = Field(default_factory=VariancePolicy)

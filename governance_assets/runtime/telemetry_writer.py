@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from governance_assets import sample
+from governance_assets import sample, sample_plan
 
 TRUTH = "truth.json"
 
@@ -38,7 +38,8 @@ calibration:
     - name: small regions
       filters:
         location: [{", ".join(sample.LOCATIONS[:4])}]
-"""
+
+{sample_plan.plan_of_milestones()}"""
 
 
 class OccupiedFolder(FileExistsError):
