@@ -47,7 +47,7 @@ class MilestoneStatus(Contract, artifact="milestone_status", grain="quarter", ke
     state: Literal["Planned", "In Progress", "Under Review", "Accepted", "unknown"] = field(
         "State that is claimed; unknown: the source's word means none of the four"
     )
-    started_at: dt.datetime | None = field("Instant work first began, UTC", null="it has not")
+    started_at: dt.datetime | None = field("Instant it first left Planned or evidence of it first came, UTC", null="neither")
     accepted_at: dt.datetime | None = field("Instant of the newest acceptance, UTC", null="not accepted")
     elapsed_days: int | None = field("Working days begun from start to acceptance, or to now", unit="days", ge=0, null="not started")
     target_days: float | None = field("Planned duration", unit="days", gt=0, null="none is planned")

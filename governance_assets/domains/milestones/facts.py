@@ -187,6 +187,8 @@ def _status(
             started = row["instant"]
         accepted = row["instant"] if state == _ACCEPTED and before != _ACCEPTED else accepted if state == _ACCEPTED else None
         before = state
+    # Evidence is work, whatever the milestone's state says.
+    started = min((each for each in (started, *(row["first_seen_at"] for row in files)) if each is not None), default=None)
     wanted = planned.deliverables if planned else ()
     lacking = [each for each in wanted if not any(_delivers(row["path"], each) and row["vanished_at"] is None for row in files)]
     proof, why = _proof(accepted, wanted, lacking, files)
