@@ -19,6 +19,9 @@ from governance_assets_tests.campaigns import replay
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 TRUTH = json.loads((SAMPLE / "truth.json").read_text(encoding="utf-8"))
 
+# Each of its runs goes over two years of weeks; the first one pays for compiling the kernels too.
+pytestmark = pytest.mark.timeout(1500)
+
 
 class Governed:
     """The sample, recorded once."""
