@@ -271,6 +271,7 @@ def _event(row: Row) -> dict[str, Any]:
 def _entry(report: Row, parts: list[Row], actions: pa.Table) -> dict[str, Any]:
     own = [row for row in parts if (row["quarter"], row["entry"]) == (report["quarter"], report["entry"]) and row["status"] is not None]
     is_known = report["risk_lower"] == report["risk_upper"]
+    asked = report["recommended_actions"]  # rows recorded before there were computed reports have neither these nor an origin
     told = {
         "cycle": report["cycle"],
         "generated_at": _instant(report["generated_at"]),
@@ -286,8 +287,8 @@ def _entry(report: Row, parts: list[Row], actions: pa.Table) -> dict[str, Any]:
             for row in own
         },
         "risk_score": float(report["risk_shown"]) if is_known else None,
-        "recommended_actions": _actions(report, actions) if report["origin"] == "imported" else json.loads(report["recommended_actions"]),
-        "ledger_entry": None if report["origin"] == "imported" else f"governance explain variance_bundle {report['quarter']}",
+        "recommended_actions": _actions(report, actions) if asked is None else json.loads(asked),
+        "ledger_entry": f"governance explain variance_bundle {report['quarter']}" if report["origin"] == "computed" else None,
     }
     return {name: value for name, value in told.items() if value is not None}
 
