@@ -135,7 +135,7 @@ def _milestone_sections(status: pa.Table) -> list[dict[str, Any]]:
             "kind": "lines",
             "title": "Milestones, quarter by quarter",
             "x_label": f"quarter, oldest first: {quarters[0]} to {quarters[-1]}",
-            "y_label": "milestones",
+            "unit": "milestones",
             "series": series,
         },
     }
