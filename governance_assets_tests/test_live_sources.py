@@ -331,7 +331,7 @@ def test_the_command_refuses_what_is_not_there(name: str, told: str, installed: 
 def test_intake_reads_what_was_fetched_and_asks_nobody(installed: Path, github: Github) -> None:
     """Without the server the same files are read, and the row says when they came."""
     with dg.DagsterInstance.ephemeral() as instance:
-        assert build().resolve_job_def("fetch_github").execute_in_process(instance=instance).success
+        assert build().resolve_job_def("fetch_github_job").execute_in_process(instance=instance).success
         event = instance.get_latest_materialization_event(dg.AssetKey("fetch_github"))
         assert event is not None
         assert event.asset_materialization is not None

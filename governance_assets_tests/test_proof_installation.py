@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from governance_assets.cli import FAILED, main, run_and_explain
 from governance_assets.definitions import build, defs
 from governance_assets.runtime import batch
-from governance_assets.runtime.overview import site
+from governance_assets.runtime.overview import site, states
 from governance_assets.runtime.proof import anchors
 from governance_assets.runtime.proof.failures import Report
 from governance_assets.runtime.proof.installation import seal_installation, verify_installation
@@ -133,10 +133,10 @@ def test_a_seal_that_is_refused_fails_the_check_and_the_run(workspace: Workspace
 
 def test_the_pages_show_the_head_and_stay_the_same(workspace: Workspace):
     seal_installation(workspace, "test")
-    pages = site(workspace)
-    assert newest(workspace.history).name in pages["index.html"]
+    pages = site(workspace, states(workspace))
+    assert newest(workspace.history).name in pages[0]["index.html"]
     assert seal_installation(workspace, "test") is None
-    assert site(workspace) == pages
+    assert site(workspace, states(workspace)) == pages
 
 
 def test_landed_files_are_verified(workspace: Workspace, settings: Settings):

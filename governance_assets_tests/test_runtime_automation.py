@@ -46,6 +46,11 @@ def follow(instance: dg.DagsterInstance) -> list[tuple[list[str], str, str]]:
     raise AssertionError(f"the sensor never rests: {asked}")
 
 
+def test_the_whole_repository_loads() -> None:
+    """As a code server loads it: names of jobs, ops and graphs are apart."""
+    defs.get_repository_def().load_all_definitions()
+
+
 def test_new_files_start_intake_once(installed: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         first = tick("new_files", instance)

@@ -32,7 +32,7 @@ from governance_assets.runtime.automation import (
     ranges,
     stale,
 )
-from governance_assets.runtime.fetching import asset_name, fetch_assets, fetch_jobs
+from governance_assets.runtime.fetching import fetch_assets, fetch_jobs, job_name
 from governance_assets.runtime.instance import opened
 from governance_assets.runtime.overview import site
 from governance_assets.runtime.partitions import FIRST
@@ -167,7 +167,7 @@ def fetch(workspace: Workspace, kinds: Sequence[str], command: str, say: Say) ->
     with opened(workspace.settings) as instance:
         batch = _Batch(workspace, definitions, instance, tags, done, say)
         for kind in kinds:
-            batch.execute(asset_name(kind), None, {})
+            batch.execute(job_name(kind), None, {})
     rows = [row for row in fetches(workspace.settings.home, workspace.policy.sources, clock.now()) if row["source"] in kinds]
     for row in rows:
         told = f"{count(row['pages'], 'page')}, {count(row['records'], 'record')}, {count(row['files'], 'new file')}"

@@ -20,8 +20,13 @@ GROUP = "sources"
 
 
 def asset_name(kind: str) -> str:
-    """Name of the asset, and of the job, that fetches a kind."""
+    """Name of the asset that fetches a kind."""
     return f"fetch_{kind}"
+
+
+def job_name(kind: str) -> str:
+    """Name of the job that fetches a kind; a repository does not load whose job is named as an op."""
+    return f"{asset_name(kind)}_job"
 
 
 def fetch_kind(workspace: Workspace, kind: str) -> dict[str, str]:
@@ -66,7 +71,7 @@ def _asset(kind: str) -> dg.AssetsDefinition:
 def fetch_jobs() -> list[Any]:
     """One job a kind of source."""
     return [
-        dg.define_asset_job(asset_name(kind), dg.AssetSelection.assets(asset_name(kind)), description=f"Fetch: {kind_of(kind).telling}")
+        dg.define_asset_job(job_name(kind), dg.AssetSelection.assets(asset_name(kind)), description=f"Fetch: {kind_of(kind).telling}")
         for kind in SourcesPolicy.KINDS
     ]
 
@@ -80,7 +85,7 @@ def fetch_schedules() -> list[dg.ScheduleDefinition]:
 def _schedule(kind: str, cron: str) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=f"{asset_name(kind)}_schedule",
-        job_name=asset_name(kind),
+        job_name=job_name(kind),
         cron_schedule=cron,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -49,7 +49,7 @@ FEEDS = {
             "media_weekly",
             "media",
             "one value of one series of one tenant in one week",
-            ("tenant", "week", "series", "name", "value", "unit"),
+            ("tenant", "week", "series", "name", "value", "unit", "sign"),
             "week",
         ),
     )
