@@ -294,6 +294,6 @@ def _gates(status: Sequence[Row], approvals: Sequence[Row], end: dt.datetime, po
             "without_owner": ", ".join(row["milestone_id"] for row in own if row["owner"] is None),
             "approval": "approved" if approval == "attested" else approval,
             "passed_at": passed_at,
-            "begun_before": ", ".join(row["milestone_id"] for row in later if passed_at is None or row["started_at"] < passed_at),
+            "begun_before": ", ".join(sorted(row["milestone_id"] for row in later if passed_at is None or row["started_at"] < passed_at)),
             "judged_on": judged_on,
         }

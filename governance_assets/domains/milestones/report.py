@@ -73,7 +73,12 @@ def _gates_section(gates: pa.Table) -> dict[str, Any]:
             "rows": [
                 (
                     *(_gate_verdict(row), row["phase"], row["name"], row["starts_on"], row["ends_on"], row["started_on"]),
-                    *(f"{row['proved']} of {row['milestones']}", row["approval"].replace("_", " "), row["passed_at"], row["begun_before"]),
+                    *(
+                        f"{row['proved']} of {row['milestones']}",
+                        row["approval"].replace("_", " "),
+                        _day(row["passed_at"]),
+                        row["begun_before"],
+                    ),
                 )
                 for row in rows
             ],
@@ -99,15 +104,15 @@ def _milestone_sections(status: pa.Table) -> list[dict[str, Any]]:
         "table": {
             "columns": [
                 {"name": "proof", "kind": "verdict"},
-                *("milestone", "phase", "owner", "state", "started", "accepted"),
+                *("milestone", "owner", "state", "started", "accepted"),
                 {"name": "worked", "unit": "days"},
                 {"name": "planned", "unit": "days"},
                 *("deliverables", "why"),
             ],
             "rows": [
                 (
-                    *(_PROOF[row["proof"]], row["milestone_id"], row["phase"], (row["owner"] or "nobody").replace("_", " "), row["state"]),
-                    *(row["started_at"], row["accepted_at"], row["elapsed_days"], row["target_days"]),
+                    *(_PROOF[row["proof"]], row["milestone_id"], (row["owner"] or "nobody").replace("_", " "), row["state"]),
+                    *(_day(row["started_at"]), _day(row["accepted_at"]), row["elapsed_days"], row["target_days"]),
                     *(f"{row['delivered']} of {row['deliverables']}", "; ".join(filter(None, (row["wrong_moves_told"], row["why"])))),
                 )
                 for row in rows
@@ -157,12 +162,16 @@ def _evidence_section(index: pa.Table) -> dict[str, Any]:
             "rows": [
                 (
                     *("fail" if row["vanished_at"] else _CHECKSUM[row["checksum"]], row["milestone_id"], row["path"], row["version"]),
-                    *(row["first_seen_at"], row["vanished_at"], _lacks(row["missing_metadata"]), (row["commit"] or "")[:12]),
+                    *(_day(row["first_seen_at"]), _day(row["vanished_at"]), _lacks(row["missing_metadata"]), (row["commit"] or "")[:12]),
                 )
                 for row in rows
             ],
         },
     }
+
+
+def _day(instant: dt.datetime | None) -> dt.date | None:
+    return None if instant is None else instant.date()
 
 
 def _lacks(missing: str | None) -> str:
