@@ -101,6 +101,12 @@ class Run:
         """The installation's present as the run began; an explicit as-of instant does not move it."""
         return self.as_of if self.workspace.settings.as_of is None else self.workspace.present
 
+    def rows(self, view: View) -> list[dict[str, Any]]:
+        """Every row that an input hands in, in the order of its columns."""
+        if view.if_any is None:
+            return []
+        return list(self.connection.execute(f"SELECT * FROM {view.if_any} ORDER BY ALL").to_arrow_table().to_pylist())
+
     def intake(self) -> Intake:
         """The telemetry folder, read once for the run."""
         return self.workspace.intake(self.run_id)

@@ -359,13 +359,15 @@ def _peers(declaration: Declaration) -> list[str]:
     return [name for name in declaration.edges if name in DECLARATIONS and DECLARATIONS[name].contract.grain == declaration.contract.grain]
 
 
-def stale(workspace: Workspace, declaration: Declaration, *, judged_by: str | None = None) -> list[str]:
-    """Partitions of an artifact whose newest ledger entry was not made from the inputs that are recorded now, or before they closed.
+def stale(workspace: Workspace, *declarations: Declaration, judged_by: str | None = None) -> list[str]:
+    """Partitions, in order, of which one of the artifacts' newest ledger entry was not made from the inputs that are recorded now, or
+    before they closed.
 
     With ``judged_by`` (a policy digest) one that was judged by another policy, or made by other code, is stale as well.
     """
     known = _Known(workspace.history)
-    return _stale(workspace, known.heads(declaration.name), declaration, _expected(workspace, known, declaration), judged_by)
+    found = (_stale(workspace, known.heads(one.name), one, _expected(workspace, known, one), judged_by) for one in declarations)
+    return sorted({key for keys in found for key in keys})
 
 
 def _stale(
@@ -404,12 +406,8 @@ def _reads(declaration: Declaration, name: str) -> bool:
     return any(source == name or (source in DECLARATIONS and _reads(DECLARATIONS[source], name)) for source in declaration.edges)
 
 
-def expected_inputs(workspace: Workspace, declaration: Declaration) -> dict[str, str]:
-    """For every partition that there ought to be, the inputs a computation would use now, as the ledger writes them."""
-    return _expected(workspace, _Known(workspace.history), declaration)
-
-
 def _expected(workspace: Workspace, known: _Known, declaration: Declaration) -> dict[str, str]:
+    """For every partition that there ought to be, the inputs a computation would use now, as the ledger writes them."""
     grain = declaration.contract.grain
     recorded = {name: known.inputs(name, kind) for name, kind in declaration.inputs.items()}
     found: dict[str, set[Input]] = {key: set() for key in _periods(workspace, known, declaration, recorded)}

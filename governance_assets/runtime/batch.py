@@ -228,9 +228,7 @@ class _Batch:
         chosen = [one for one in of_grain(grain) if asked.names is None or one.name in asked.names]
         names = [one.name for one in chosen]
         if asked.periods is None:
-            self._ranges(
-                grain, names, {key for one in chosen for key in stale(self.workspace, one, judged_by=self.workspace.policy_sha256)}
-            )
+            self._ranges(grain, names, stale(self.workspace, *chosen, judged_by=self.workspace.policy_sha256))
             return
         last = period_of(grain, self.workspace.as_of)
         wanted = [key for key in asked.periods[grain] if FIRST[grain] <= key <= last]

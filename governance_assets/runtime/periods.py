@@ -29,6 +29,15 @@ THURSDAY, FRIDAY = WEEKDAYS.index("thursday"), WEEKDAYS.index("friday")
 # Days and business days
 
 
+def days_to_monday(weekday: int) -> int:
+    """Days from the first day of a week, Monday being 0, to the Monday of the calendar week that most of its days lie in.
+
+    >>> days_to_monday(3), days_to_monday(4)
+    (-3, 3)
+    """
+    return -weekday if weekday <= THURSDAY else len(WEEKDAYS) - weekday
+
+
 def utc_day(moment: dt.date) -> dt.date:
     """The UTC day of an instant; a plain date is returned as it is. Raises ValueError for an instant without time zone."""
     if not isinstance(moment, dt.datetime):

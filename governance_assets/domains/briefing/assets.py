@@ -23,7 +23,7 @@ def preread_packet(
 ) -> pa.Table:
     """One row is one entry of the packet for the review after the quarter."""
     given = variance_bundle, kpi_deltas, decision_log, action_register, critic_summary, plan_progress
-    known = facts.Known(*(facts.rows_of(run.connection, each.if_any) for each in given), landed=_landed(run, policy))
+    known = facts.Known(*(run.rows(each) for each in given), landed=_landed(run, policy))
     return facts.preread_packet(known, run.periods, run.as_of, policy, calendar)
 
 
@@ -37,5 +37,5 @@ def _landed(run: Run, policy: BriefingPolicy) -> dict[str, list[tuple[dt.date, d
 @artifact(contracts.PlaybookVersions, judge=rules.judge_playbook_versions, headline=report.headline_of_playbook)
 def playbook_versions(run: Run, policy: BriefingPolicy, evidence_files: LandedPast, approvals: LandedPast) -> pa.Table:
     """One row is one version of the playbook in force in the quarter."""
-    evidence, given = (facts.rows_of(run.connection, each.if_any) for each in (evidence_files, approvals))
+    evidence, given = (run.rows(each) for each in (evidence_files, approvals))
     return facts.playbook_versions(evidence, given, run.periods, run.as_of, policy)

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from governance_assets.contract import arrow_schema
@@ -39,11 +38,6 @@ class Known:
     critics: Sequence[Row] = ()
     moves: Sequence[Row] = ()
     landed: Mapping[str, Sequence[tuple[dt.date, dt.date]]] = field(default_factory=dict)
-
-
-def rows_of(con: duckdb.DuckDBPyConnection, view: str | None) -> list[Row]:
-    """Every row of a view; none without one."""
-    return [] if view is None else list(con.execute(f"SELECT * FROM {view} ORDER BY ALL").to_arrow_table().to_pylist())
 
 
 def weeks_of(files: Sequence[Row]) -> list[tuple[dt.date, dt.date]]:

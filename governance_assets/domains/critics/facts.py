@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -33,11 +32,6 @@ Row = dict[str, Any]
 _WEEK = dt.timedelta(days=7)
 _WELL = ("pass", "stable")
 _UNWELL = ("attention", "degraded", "failed")
-
-
-def rows_of(con: duckdb.DuckDBPyConnection, view: str | None) -> list[Row]:
-    """Every row of a view; none without one."""
-    return [] if view is None else list(con.execute(f"SELECT * FROM {view} ORDER BY ALL").to_arrow_table().to_pylist())
 
 
 def modeling_reality_critic(backtests: Sequence[Row], registry: Sequence[Row], weeks: Iterable[dt.date], policy: Policy) -> pa.Table:

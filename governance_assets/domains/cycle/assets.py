@@ -24,7 +24,7 @@ def review_checklist(
     given = review_kickoff, decision_log, action_register, variance_bundle, critic_summary, review_events
     ledger = run.workspace.history.ledger(preread_packet.view)
     packets = facts.compiled(ledger, is_simulated=run.workspace.policy.clock.as_of is not None)
-    record = facts.Record(*(facts.rows_of(run.connection, each.if_any) for each in given), packets=packets)
+    record = facts.Record(*(run.rows(each) for each in given), packets=packets)
     return facts.review_checklist(record, run.periods, run.as_of, policy, calendar)
 
 
@@ -40,8 +40,8 @@ def context_ledger(
 ) -> pa.Table:
     """One row is one entry that a review leaves."""
     given = review_kickoff, decision_log, action_register, variance_bundle
-    record = facts.Record(*(facts.rows_of(run.connection, each.if_any) for each in given))
-    checklist = facts.rows_of(run.connection, review_checklist.if_any)
+    record = facts.Record(*(run.rows(each) for each in given))
+    checklist = run.rows(review_checklist)
     return facts.context_ledger(record, checklist, run.periods, run.as_of, review.escalate_at)
 
 

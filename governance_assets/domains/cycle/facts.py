@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from governance_assets.contract import arrow_schema
@@ -47,11 +46,6 @@ class Found:
     done_at: dt.datetime | None
     told: str
     applies: bool = True
-
-
-def rows_of(con: duckdb.DuckDBPyConnection, view: str | None) -> list[Row]:
-    """Every row of a view; none without one."""
-    return [] if view is None else list(con.execute(f"SELECT * FROM {view} ORDER BY ALL").to_arrow_table().to_pylist())
 
 
 def compiled(ledger: pa.Table, is_simulated: bool) -> dict[str, list[dt.datetime]]:

@@ -9,7 +9,6 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -67,11 +66,6 @@ def vanished(events: Iterable[tuple[dt.datetime, str, str]]) -> list[Vanished]:
         last[path] = (instant, change)
     gone = [(first[path], path, instant) for path, (instant, change) in last.items() if change == "deleted" and path in first]
     return [Vanished(path, added, deleted, (deleted - added) / dt.timedelta(hours=1)) for added, path, deleted in sorted(gone)]
-
-
-def rows_of(con: duckdb.DuckDBPyConnection, view: str | None) -> list[Row]:
-    """Every row of a view; none without one."""
-    return [] if view is None else list(con.execute(f"SELECT * FROM {view} ORDER BY ALL").to_arrow_table().to_pylist())
 
 
 def _until(rows: Sequence[Row], end: dt.datetime) -> list[Row]:

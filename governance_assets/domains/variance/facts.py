@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from governance_assets.contract import arrow_schema
@@ -36,11 +35,6 @@ class Seen:
     allocator: Sequence[Row] = ()
     reality: Sequence[Row] = ()
     summary: Sequence[Row] = ()
-
-
-def rows_of(con: duckdb.DuckDBPyConnection, view: str | None) -> list[Row]:
-    """Every row of a view; none without one."""
-    return [] if view is None else list(con.execute(f"SELECT * FROM {view} ORDER BY ALL").to_arrow_table().to_pylist())
 
 
 # ---------------------------------------------------------------- key figures

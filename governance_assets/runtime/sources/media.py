@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance_assets.policy import IntakePolicy
+from governance_assets.runtime.periods import days_to_monday
 from governance_assets.runtime.sources.landing import LANDED, Store, iso
 from governance_assets.runtime.sources.media_file import FEED, MediaEntry, Weekday
 from governance_assets.runtime.sources.outcome import Refusal, Table, Unreadable, shown
@@ -83,7 +84,7 @@ def land_media(table: Table, entry: MediaEntry, policy: IntakePolicy, store: Sto
     days = _days(lines, columns[entry.date], entry)
     series = _series(lines, columns, entry)
     _refuse_repeats(lines, tenants, days, series, entry)
-    weeks = days - (days + 3) % DAYS if entry.grain == "day" else days + _to_monday(entry.week_starts)
+    weeks = days - (days + 3) % DAYS if entry.grain == "day" else days + days_to_monday(_number(entry.week_starts))
     if entry.grain == "day":
         _refuse_partial_weeks(lines, tenants, weeks)
     if entry.sum_to is not None:
@@ -163,12 +164,6 @@ def _day(text: str | None) -> int | None:
 
 def _number(weekday: Weekday) -> int:
     return [name.lower() for name in _DAY_NAMES].index(weekday)
-
-
-def _to_monday(weekday: Weekday) -> int:
-    """Days from the first day of a week to the Monday of the calendar week that most of its days lie in."""
-    number = _number(weekday)
-    return -number if number <= DAYS // 2 else DAYS - number
 
 
 def _series(lines: Lines, columns: Mapping[str, pa.ChunkedArray], entry: MediaEntry) -> list[Series]:

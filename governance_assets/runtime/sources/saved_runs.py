@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from governance_assets.runtime.periods import days_to_monday
 from governance_assets.runtime.sources.engine_results import EngineResultError, read_lightweight_mmm, read_meridian, read_robyn
 from governance_assets.stats.media_imported import ImportedResult
 
@@ -28,7 +29,6 @@ NAME = "result.yaml"
 SUFFIX = ".engine_result"
 FEED = "media_results"
 """Ending under which the rows of such a folder are read, and the feed and folder they belong to."""
-_THURSDAY, _DAYS = 3, 7
 
 
 class SavedRun(BaseModel):
@@ -77,7 +77,11 @@ def _read(folder: Path, told: SavedRun) -> ImportedResult:
 
 def _rows(found: ImportedResult) -> Iterator[dict[str, Any]]:
     for week, predicted, observed in zip(found.weeks, found.predicted, found.observed, strict=True):
-        yield {"part": "week", "week": _monday(week).isoformat(), "observed": _stated(observed)} | _interval(predicted)
+        yield {
+            "part": "week",
+            "week": (week + dt.timedelta(days_to_monday(week.weekday()))).isoformat(),
+            "observed": _stated(observed),
+        } | _interval(predicted)
     for channel, roi in zip(found.channels, found.roi, strict=True):
         if math.isfinite(roi[1]):
             yield {"part": "channel", "name": channel} | _interval(roi)
@@ -89,9 +93,3 @@ def _interval(values: Any) -> dict[str, float | None]:
 
 def _stated(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def _monday(first: dt.date) -> dt.date:
-    """The Monday of the calendar week that most days of a week from ``first`` lie in, as for media tables."""
-    back = first.weekday()
-    return first - dt.timedelta(back if back <= _THURSDAY else back - _DAYS)
